@@ -100,7 +100,84 @@ class SettingsError(LedgerError):
 # --- storage ----------------------------------------------------------------------------------------------
 
 
+class StorageError(LedgerError):
+    """Base of what the database can do to us."""
+
+    code = "storage_error"
+    message = "The database could not do what was asked."
+
+
+class UnsafeStorageError(StorageError):
+    """A database, its settings or its file system that could lose what was acknowledged."""
+
+    code = "unsafe_storage"
+    message = "The database is not set up to keep what it acknowledges."
+
+
+class StorageBusyError(StorageError):
+    """No connection or no lock within the time allowed. Nothing was stored; trying again is right."""
+
+    code = "storage_busy"
+    message = "The database is busy. Try again."
+
+
+class StorageUnavailableError(StorageError):
+    """A database server that cannot be reached. Nothing was stored."""
+
+    code = "storage_unavailable"
+    message = "The database cannot be reached."
+
+
+class DiskFullError(StorageError):
+    """No space left for new records. Nothing was stored; reads and proofs go on."""
+
+    code = "disk_full"
+    message = "There is no space left to store new records."
+
+
+class StorageFatalError(StorageError):
+    """An I/O error or a commit whose outcome is unknown. Writing stops until the process is started again."""
+
+    code = "storage_failed"
+    message = "The database failed while storing. Writing has stopped until the service is started again."
+
+
+class SchemaError(StorageError):
+    """A database whose schema is not the one this program was written for."""
+
+    code = "schema_mismatch"
+    message = "The database has another schema than this program. Run the migration."
+
+
+class InjectedFaultError(StorageError):
+    """A fault that a failpoint was told to cause. Seen in tests only."""
+
+    code = "injected_fault"
+    message = "A failpoint caused this error."
+
+
 # --- vault ------------------------------------------------------------------------------------------------
+
+
+class KeyUnavailableError(LedgerError):
+    """A key that is missing, erased, or wrapped by a key-encryption key that is not this one."""
+
+    code = "key_unavailable"
+    message = "A key that is needed is not available."
+
+
+class KeyFileError(LedgerError):
+    """A key file that is missing, readable by others, or not a key file."""
+
+    code = "bad_key_file"
+    message = "A key file is missing, unsafe or damaged."
+
+
+class SealError(LedgerError):
+    """A sealed payload that was changed, or that belongs to another record."""
+
+    code = "seal_broken"
+    message = "A sealed payload does not open under its key and its record."
 
 
 # --- records ----------------------------------------------------------------------------------------------
@@ -112,7 +189,179 @@ class SettingsError(LedgerError):
 # --- chain ------------------------------------------------------------------------------------------------
 
 
+class ChainError(LedgerError):
+    """Base of what the chain can do to us. Recording and proving go on without it."""
+
+    code = "chain_error"
+    message = "The chain could not do what was asked."
+
+
+class ChainUnavailableError(ChainError):
+    """A node that cannot be reached, answers too late, or answers with something that is not an answer."""
+
+    code = "chain_unavailable"
+    message = "The chain's node does not answer."
+
+
+class ChainRefusedError(ChainError):
+    """A JSON-RPC error object: the node understood the request and refuses it."""
+
+    code = "chain_refused"
+    message = "The chain's node refuses the request."
+
+
+class BlockGoneError(ChainError):
+    """A block that the chain has dropped while we were reading at it. Reading again at the new head is right."""
+
+    code = "block_gone"
+    message = "The block that was being read is no longer part of the chain."
+
+
+class ChainReplacedError(ChainError):
+    """Another chain at the address where ours was: other chain id, genesis, or deployment block."""
+
+    code = "chain_replaced"
+    message = "The node serves another chain than the one that was pinned. Anchoring has stopped."
+
+
+class ContractReplacedError(ChainReplacedError):
+    """Other code, or none, at the address of the pinned contract."""
+
+    code = "contract_replaced"
+    message = "The contract's code is not the code that was pinned. Anchoring has stopped."
+
+
+class ContractRevertedError(ChainError):
+    """A call that the contract refuses; `details` hold the custom error's name and arguments."""
+
+    code = "contract_reverted"
+    message = "The contract refuses the call."
+
+
+class ChainAheadError(ChainError):
+    """A chain whose newest block lies in the future, so that an anchor's time would be a lie."""
+
+    code = "chain_ahead"
+    message = "The chain's clock is ahead of ours. Nothing is anchored until it agrees."
+
+
+class RollbackDetectedError(ChainError):
+    """A database that is older than what the chain, or the guard file, has already seen of it."""
+
+    code = "rollback_detected"
+    message = "The database is older than what was already anchored. It must not sign."
+
+
 # --- accounts ---------------------------------------------------------------------------------------------
 
 
+class BadNameError(LedgerError):
+    """A name of an organization or a scope that breaks the rules for names."""
+
+    code = "bad_name"
+    message = "The name must be 1 to 63 lower-case letters, digits and single hyphens between them."
+
+
+class OrganizationExistsError(LedgerError):
+    """A second organization under the same name."""
+
+    code = "organization_exists"
+    message = "An organization of this name exists already."
+
+
+class UnauthenticatedError(LedgerError):
+    """No API key, or one that is unknown, expired or revoked. It does not say which."""
+
+    code = "unauthenticated"
+    message = "A valid API key is needed: Authorization: Bearer <key>."
+
+
+class ScopeMissingError(LedgerError):
+    """A valid key of the right organization that may not do this."""
+
+    code = "scope_missing"
+    message = "The API key lacks the scope that this call needs."
+
+
+class UnknownKeyError(LedgerError):
+    """A key prefix that no key of the installation has."""
+
+    code = "unknown_key"
+    message = "No API key has this prefix."
+
+
+
 # --- verification -----------------------------------------------------------------------------------------
+
+
+class NotFoundError(LedgerError):
+    """Something that does not exist, or exists and is not the caller's: the two answers are the same."""
+
+    code = "not_found"
+    message = "There is nothing here, or nothing that you may see."
+
+
+# --- api and cli ------------------------------------------------------------------------------------------
+
+
+class BadRequestError(LedgerError):
+    """A request that cannot be understood."""
+
+    code = "bad_request"
+    message = "The request cannot be understood."
+
+
+class DuplicateParameterError(LedgerError):
+    """A query parameter that stands there twice, so that two readers could take different values."""
+
+    code = "duplicate_parameter"
+    message = "A query parameter is given more than once."
+
+
+class IdempotencyKeyMissingError(LedgerError):
+    """A write without an idempotency key."""
+
+    code = "idempotency_key_missing"
+    message = "Every write needs an Idempotency-Key header: 1 to 255 visible ASCII characters."
+
+
+class BodyTooLargeError(LedgerError):
+    """A body over the limit of its route."""
+
+    code = "body_too_large"
+    message = "The body is larger than this call allows."
+
+
+class UnsupportedMediaTypeError(LedgerError):
+    """A body of another type than the call takes."""
+
+    code = "unsupported_media_type"
+    message = "The body is of another type than this call takes."
+
+
+class MethodNotAllowedError(LedgerError):
+    """A path that exists, asked with a method that it does not have."""
+
+    code = "method_not_allowed"
+    message = "This path does not take that method."
+
+
+class NotReadyError(LedgerError):
+    """A write that arrives while the service may not sign. Reads go on."""
+
+    code = "not_ready"
+    message = "The service does not accept writes now."
+
+
+class InternalError(LedgerError):
+    """A defect of ours. The request id finds it in the log."""
+
+    code = "internal_error"
+    message = "The service failed in a way it should not have."
+
+
+class UsageError(LedgerError):
+    """A command that was called wrongly."""
+
+    code = "usage"
+    message = "The command was called wrongly."
