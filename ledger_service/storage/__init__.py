@@ -1,0 +1,1 @@
+"""Where every durable byte goes: one engine, one unit of work, one schema."""
