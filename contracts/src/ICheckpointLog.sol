@@ -172,6 +172,11 @@ interface ICheckpointLog {
     /// @param acceptedSize The accepted size.
     /// @param offeredSize The size offered.
     error GrowthTooLarge(bytes32 logId, uint64 acceptedSize, uint64 offeredSize);
+    /// @notice A consistency path has at most 64 hashes, and none before the first head.
+    /// @param logId The log.
+    /// @param length Number of hashes given.
+    /// @param limit The most that are looked at.
+    error PathOverLimit(bytes32 logId, uint256 length, uint256 limit);
     /// @notice The zero root is the root of no tree.
     /// @param logId The log.
     /// @param size The size offered.
@@ -225,7 +230,7 @@ interface ICheckpointLog {
     /// @dev Offering the accepted head again changes nothing and succeeds, whether `accepted` is that head or the
     /// one before it, so a repeated transaction does no harm.
     /// @param logId The log.
-    /// @param accepted The newest head; all zero before the first.
+    /// @param accepted The newest head; before the first one its size is zero and the rest is not looked at.
     /// @param offered The checkpoint with the head key's signature.
     /// @param path RFC 9162 consistency path from `accepted` to `offered`; empty for the first head.
     function publish(

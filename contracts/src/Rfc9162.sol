@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.30;
+
+/// @title Inclusion and consistency in RFC 9162 Merkle trees
+/// @notice The tree of Certificate Transparency (RFC 6962 has the same one) with SHA-256. OpenZeppelin's MerkleProof
+/// cannot serve here: it sorts each pair, so it proves membership but not position, and knows no consistency.
+/// @dev `verify…` functions return nothing and revert with the values that disagree. The loops are those of RFC 9162
+/// sections 2.1.3.2 and 2.1.4.2, with its names: `fn` and `sn` walk from the entry and from the last entry to the
+/// root. A path that is not used up, or is used up too early, is refused, so each proof has exactly one form. Where
+/// the RFC shifts until a bit is set "or fn is 0", the second half cannot happen: sn is not 0 and equals fn there.
+library Rfc9162 {
+    /// @notice The SHA-256 precompile failed or returned something other than 32 bytes.
+    /// @param returned Number of bytes that it returned.
+    error Sha256Failed(uint256 returned);
+    /// @notice A tree of this size has no entry at this position.
+    /// @param index The position.
+    /// @param size The tree's size.
+    error EntryOutOfRange(uint64 index, uint64 size);
+    /// @notice Consistency is defined for 0 < first <= second.
+    /// @param first Size of the first tree.
+    /// @param second Size of the second tree.
+    error SizesOutOfOrder(uint64 first, uint64 second);
+    /// @notice The path ends before the root.
+    /// @param length Number of hashes in the path.
+    error PathTooShort(uint256 length);
+    /// @notice The path goes on after the root.
+    /// @param length Number of hashes in the path.
+    error PathTooLong(uint256 length);
+    /// @notice The path leads to another root.
+    /// @param size Size of the tree whose root it should be.
+    /// @param expected The root that it should be.
+    /// @param computed The root that it is.
+    error RootMismatch(uint64 size, bytes32 expected, bytes32 computed);
+
+    /// @dev Address of the SHA-256 precompile.
+    uint256 private constant SHA256 = 2;
+
+    /// @notice Prove that a leaf stands at a position of a tree.
+    /// @param leaf The leaf's hash.
+    /// @param index The leaf's position, from zero.
+    /// @param size The tree's size.
+    /// @param root The tree's root.
+    /// @param path Inclusion path, lowest level first.
+    function verifyInclusion(bytes32 leaf, uint64 index, uint64 size, bytes32 root, bytes32[] calldata path)
+        internal
+        view
+    {
+        bytes32 computed = rootFromLeaf(leaf, index, size, path);
+        if (computed != root) revert RootMismatch(size, root, computed);
+    }
+
+    /// @notice Prove that one tree is the beginning of another.
+    /// @dev Trees of equal size are consistent only with equal roots and an empty path.
+    /// @param first Size of the first tree, at least one.
+    /// @param second Size of the second tree.
+    /// @param firstRoot Root of the first tree.
+    /// @param secondRoot Root of the second tree.
+    /// @param path Consistency path, lowest level first.
+    function verifyConsistency(
+        uint64 first,
+        uint64 second,
+        bytes32 firstRoot,
+        bytes32 secondRoot,
+        bytes32[] calldata path
+    ) internal view {
+        (bytes32 firstComputed, bytes32 secondComputed) = rootsFromPath(first, second, firstRoot, path);
+        if (firstComputed != firstRoot) revert RootMismatch(first, firstRoot, firstComputed);
+        if (secondComputed != secondRoot) revert RootMismatch(second, secondRoot, secondComputed);
+    }
+
+    /// @notice The root of the only tree of this size in which the path leads from the leaf.
+    /// @param leaf The leaf's hash.
+    /// @param index The leaf's position, from zero.
+    /// @param size The tree's size.
+    /// @param path Inclusion path, lowest level first.
+    /// @return root The root.
+    function rootFromLeaf(bytes32 leaf, uint64 index, uint64 size, bytes32[] calldata path)
+        internal
+        view
+        returns (bytes32 root)
+    {
+        if (index >= size) revert EntryOutOfRange(index, size);
+        uint256 fn = index;
+        uint256 sn = size - 1;
+        root = leaf;
+        for (uint256 i = 0; i < path.length; ++i) {
+            if (sn == 0) revert PathTooLong(path.length);
+            if (fn & 1 == 1 || fn == sn) {
+                root = nodeHash(path[i], root);
+                // At the right edge a node without sibling rises unchanged until it is a right child.
+                while (fn & 1 == 0) (fn, sn) = (fn >> 1, sn >> 1);
+            } else {
+                root = nodeHash(root, path[i]);
+            }
+            (fn, sn) = (fn >> 1, sn >> 1);
+        }
+        if (sn != 0) revert PathTooShort(path.length);
+    }
+
+    /// @notice The two roots that a consistency path yields.
+    /// @dev A first tree of 2^k entries is itself a node of the second, so RFC 9162 leaves it out of the path, and
+    /// `firstRoot` serves as the node to start from.
+    /// @param first Size of the first tree, at least one.
+    /// @param second Size of the second tree.
+    /// @param firstRoot Root of the first tree; read only if `first` is a power of two or equals `second`.
+    /// @param path Consistency path, lowest level first.
+    /// @return firstComputed Root of the first tree according to the path.
+    /// @return secondComputed Root of the second tree according to the path.
+    function rootsFromPath(uint64 first, uint64 second, bytes32 firstRoot, bytes32[] calldata path)
+        internal
+        view
+        returns (bytes32 firstComputed, bytes32 secondComputed)
+    {
+        if (first == 0 || first > second) revert SizesOutOfOrder(first, second);
+        if (first == second) {
+            if (path.length != 0) revert PathTooLong(path.length);
+            return (firstRoot, firstRoot);
+        }
+        uint256 fn = first - 1;
+        uint256 sn = second - 1;
+        while (fn & 1 == 1) (fn, sn) = (fn >> 1, sn >> 1);
+        uint256 i = 0;
+        if (fn == 0) {
+            firstComputed = firstRoot;
+        } else {
+            if (path.length == 0) revert PathTooShort(0);
+            firstComputed = path[i++];
+        }
+        secondComputed = firstComputed;
+        for (; i < path.length; ++i) {
+            if (sn == 0) revert PathTooLong(path.length);
+            if (fn & 1 == 1 || fn == sn) {
+                firstComputed = nodeHash(path[i], firstComputed);
+                secondComputed = nodeHash(path[i], secondComputed);
+                while (fn & 1 == 0) (fn, sn) = (fn >> 1, sn >> 1);
+            } else {
+                secondComputed = nodeHash(secondComputed, path[i]);
+            }
+            (fn, sn) = (fn >> 1, sn >> 1);
+        }
+        if (sn != 0) revert PathTooShort(path.length);
+    }
+
+    /// @notice The hash of a leaf: SHA-256 of 0x00 and the entry.
+    /// @param entry The entry's bytes.
+    /// @return digest The hash.
+    function leafHash(bytes memory entry) internal view returns (bytes32 digest) {
+        return _sha256(bytes.concat(hex"00", entry));
+    }
+
+    /// @notice The hash of an inner node: SHA-256 of 0x01, left and right.
+    /// @dev Written in assembly because Solidity's own `sha256` trusts whatever the precompile leaves in memory, and
+    /// because one `publish` calls this some forty times. The 65 bytes lie beyond the free memory pointer and are
+    /// not kept; the result is taken from scratch space.
+    /// @param left Hash of the left child.
+    /// @param right Hash of the right child.
+    /// @return digest The hash.
+    function nodeHash(bytes32 left, bytes32 right) internal view returns (bytes32 digest) {
+        bool done;
+        assembly ("memory-safe") {
+            let input := mload(0x40)
+            mstore8(input, 0x01)
+            mstore(add(input, 0x01), left)
+            mstore(add(input, 0x21), right)
+            done := staticcall(gas(), SHA256, input, 0x41, 0x00, 0x20)
+            done := and(done, eq(returndatasize(), 0x20))
+            digest := mload(0x00)
+        }
+        if (!done) _failSha256();
+    }
+
+    /// @notice SHA-256 of nothing, for a constructor to compare with the known value.
+    /// @return digest The hash.
+    function emptyRoot() internal view returns (bytes32 digest) {
+        return _sha256("");
+    }
+
+    /// @dev SHA-256 with the success and the length of the answer checked.
+    function _sha256(bytes memory input) private view returns (bytes32 digest) {
+        bool done;
+        assembly ("memory-safe") {
+            done := staticcall(gas(), SHA256, add(input, 0x20), mload(input), 0x00, 0x20)
+            done := and(done, eq(returndatasize(), 0x20))
+            digest := mload(0x00)
+        }
+        if (!done) _failSha256();
+    }
+
+    /// @dev Nothing was called in between, so the size of the failed answer is still known.
+    function _failSha256() private pure {
+        uint256 returned;
+        assembly ("memory-safe") {
+            returned := returndatasize()
+        }
+        revert Sha256Failed(returned);
+    }
+}
