@@ -1,0 +1,1 @@
+"""Who may ask: organizations and their API keys."""

@@ -1,0 +1,43 @@
+"""Tables of organizations, API keys and what was done to them."""
+
+from __future__ import annotations
+
+from sqlalchemy import ForeignKey, Table
+
+from ledger_service.storage.metadata import blob, instant, integer, metadata, row_id, text
+
+organizations = Table(
+    "organizations",
+    metadata,
+    row_id(),
+    text("slug", unique=True),
+    text("name"),
+    instant("created"),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    row_id(),
+    # The public part: it stands in logs and lists, and finds the row without telling the secret.
+    text("prefix", unique=True),
+    integer("org", ForeignKey("organizations.id"), index=True),
+    # A 256-bit random secret needs no slow hash: there is nothing to guess.
+    blob("secret_sha256"),
+    text("scopes"),
+    text("label"),
+    instant("created"),
+    instant("expires", nullable=True),
+    instant("revoked", nullable=True),
+)
+
+# Written in the transaction of the change that it tells of.
+account_events = Table(
+    "account_events",
+    metadata,
+    row_id(),
+    instant("at"),
+    integer("org", ForeignKey("organizations.id"), index=True),
+    text("action"),
+    text("subject"),
+)
