@@ -252,6 +252,33 @@ class RollbackDetectedError(ChainError):
     message = "The database is older than what was already anchored. It must not sign."
 
 
+class ChainFileError(ChainError):
+    """A file of the embedded chain that is damaged, or is not the file of the chain that was asked for."""
+
+    code = "bad_chain_file"
+    message = "The embedded chain's file cannot be used."
+
+
+class ChainFileInUseError(ChainError):
+    """A second process that opens the file of a running embedded chain."""
+
+    code = "chain_file_in_use"
+    message = "Another process owns the embedded chain's file."
+
+
+class RpcError(ChainError):
+    """A JSON-RPC error object that the embedded chain answers with: number, words and, for a revert, its bytes."""
+
+    code = "rpc_error"
+    message = "The embedded chain refuses the request."
+
+    def __init__(self, number: int, message: str, *, data: bytes | None = None) -> None:
+        """Answer with this error number (JSON-RPC 2.0 section 5.1), words and revert data."""
+        super().__init__(message, number=number)
+        self.number = number
+        self.data = data
+
+
 # --- accounts ---------------------------------------------------------------------------------------------
 
 
