@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the time as an aware UTC datetime. It may step back: who needs order guards it (the sequencer does)."""
+    """Tells the time. It may step back: whoever needs order guards it (the sequencer does)."""
 
     def now(self) -> datetime:
         """Return the present moment, aware, in UTC."""

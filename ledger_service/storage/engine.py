@@ -5,9 +5,9 @@
     with db.write("records.accept") as conn:  # all of it or nothing, durable when the block has ended
         ...
 
-The name given to `write` is the failpoint around its commit. When a commit fails in a way that leaves its outcome
-unknown, or the disk fails, the Database is poisoned: it goes on reading and refuses to write until the process is
-started again, because only a clean reload shows what is true.
+The name given to `write` is the failpoint around its commit. When a commit fails in a way that leaves its
+outcome unknown, or the disk fails, the Database is poisoned: it goes on reading and refuses to write until
+the process is started again, because only a clean reload shows what is true.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 
     from ledger_service.storage.fair_lock import FairLock
 
-# Work that takes on something new. It stops first when space runs out, so that what was accepted can be finished.
+# Work that takes on something new. It stops first when space runs out, so that what was accepted can be
+# finished.
 _ADMITTING: Final = frozenset({"records.accept", "accounts.write", "log.open"})
 DEFAULT_RESERVE_BYTES: Final = 64 * 1024 * 1024
 
@@ -47,13 +48,33 @@ DEFAULT_RESERVE_BYTES: Final = 64 * 1024 * 1024
 class Database:
     """One database, for all threads of one process. Opened after a fork, never carried through one."""
 
-    __slots__ = ("_directory", "_engines", "_failure", "_lock", "_pid", "_readers", "_reserve", "_wait_s", "_writers",
-                 "dialect", "warnings")  # fmt: skip
+    __slots__ = (
+        "_directory",
+        "_engines",
+        "_failure",
+        "_lock",
+        "_pid",
+        "_readers",
+        "_reserve",
+        "_wait_s",
+        "_writers",
+        "dialect",
+        "warnings",
+    )
 
     def __init__(
-        self, *, reader: Engine, writer: Engine, lock: FairLock | None, directory: Path | None, wait_s: float,
-        readers: int, writers: int, reserve_bytes: int, warnings: tuple[str, ...],
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        reader: Engine,
+        writer: Engine,
+        lock: FairLock | None,
+        directory: Path | None,
+        wait_s: float,
+        readers: int,
+        writers: int,
+        reserve_bytes: int,
+        warnings: tuple[str, ...],
+    ) -> None:
         """Use `Database.open`."""
         self.dialect = writer.dialect.name
         self.warnings = list(warnings)
@@ -69,35 +90,60 @@ class Database:
 
     @classmethod
     def open(
-        cls, url: str, *, readers: int = 32, writers: int = 8, wait_s: float = 30.0,
-        reserve_bytes: int = DEFAULT_RESERVE_BYTES, journal: str | None = None, unsafe_synchronous: str | None = None,
-    ) -> Self:  # fmt: skip
+        cls,
+        url: str,
+        *,
+        readers: int = 32,
+        writers: int = 8,
+        wait_s: float = 30.0,
+        reserve_bytes: int = DEFAULT_RESERVE_BYTES,
+        journal: str | None = None,
+        unsafe_synchronous: str | None = None,
+    ) -> Self:
         """Open `sqlite:////absolute/path` or `postgresql://user@host/name`.
 
-        `readers` and `writers` bound the connections (SQLite writes one at a time whatever is said), `wait_s` the
-        time to wait for one, for a lock and for a server. New work is refused when fewer than `reserve_bytes` are
-        free. `unsafe_synchronous` ("NORMAL" or "OFF") exists for the test that shows what it loses; it is listed in
-        `warnings`. Raises UnsafeStorageError for anything that could lose what was acknowledged.
+        `readers` and `writers` bound the connections (SQLite writes one at a time whatever is said),
+        `wait_s` the time to wait for one, for a lock and for a server. New work is refused when fewer than
+        `reserve_bytes` are free. `unsafe_synchronous` ("NORMAL" or "OFF") exists for the test that shows
+        what it loses; it is listed in `warnings`. Raises UnsafeStorageError for anything that could lose
+        what was acknowledged.
         """
         parsed = make_url(url)
         backend = parsed.get_backend_name()
         if backend == "sqlite":
             path = _sqlite_path(parsed)
             file = sqlite.prepare_file(
-                path, driver=sqlite.find_driver(), journal=journal, unsafe_synchronous=unsafe_synchronous,
+                path,
+                driver=sqlite.find_driver(),
+                journal=journal,
+                unsafe_synchronous=unsafe_synchronous,
                 busy_timeout_s=wait_s,
-            )  # fmt: skip
+            )
             return cls(
-                reader=sqlite.make_engine(file, writer=False), writer=sqlite.make_engine(file, writer=True),
-                lock=sqlite.writer_lock(path), directory=path.parent, wait_s=wait_s, readers=readers, writers=1,
-                reserve_bytes=reserve_bytes, warnings=file.warnings,
-            )  # fmt: skip
+                reader=sqlite.make_engine(file, writer=False),
+                writer=sqlite.make_engine(file, writer=True),
+                lock=sqlite.writer_lock(path),
+                directory=path.parent,
+                wait_s=wait_s,
+                readers=readers,
+                writers=1,
+                reserve_bytes=reserve_bytes,
+                warnings=file.warnings,
+            )
         if backend == "postgresql":
             db = cls(
                 reader=postgres.make_engine(parsed, writer=False, timeout_s=wait_s),
-                writer=postgres.make_engine(parsed, writer=True, timeout_s=wait_s, unsafe_synchronous=unsafe_synchronous),
-                lock=None, directory=None, wait_s=wait_s, readers=readers, writers=writers, reserve_bytes=0, warnings=(),
-            )  # fmt: skip
+                writer=postgres.make_engine(
+                    parsed, writer=True, timeout_s=wait_s, unsafe_synchronous=unsafe_synchronous
+                ),
+                lock=None,
+                directory=None,
+                wait_s=wait_s,
+                readers=readers,
+                writers=writers,
+                reserve_bytes=0,
+                warnings=(),
+            )
             db.warnings.extend(db._check_server(unsafe_synchronous))
             return db
         raise UnsafeStorageError(f"There is no support for {backend}: use sqlite or postgresql.")
@@ -114,18 +160,19 @@ class Database:
         conn = self._take(self._readers)
         try:
             yield conn
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  it is always raised again
             self._end(conn, self._readers)
             self._raise_typed(error)
         self._end(conn, self._readers)
 
     @contextmanager
     def write(self, step: str) -> Iterator[Connection]:
-        """Give a connection whose changes are durable, all of them, when the block has ended without an error.
+        """Give a connection whose changes are durable, all of them, when the block ends without an error.
 
-        `step` names the failpoint around the commit. Any error in the block undoes everything. On SQLite writers
-        take turns in the order in which they came. Raises StorageBusyError and StorageUnavailableError (nothing was
-        stored, try again), DiskFullError, and StorageFatalError, after which nothing more can be written.
+        `step` names the failpoint around the commit. Any error in the block undoes everything. On SQLite
+        writers take turns in the order in which they came. Raises StorageBusyError and
+        StorageUnavailableError (nothing was stored, try again), DiskFullError, and StorageFatalError, after
+        which nothing more can be written.
         """
         self._check_process()
         self._check_writable(step)
@@ -135,7 +182,7 @@ class Database:
             try:
                 transaction = conn.begin()
                 yield conn
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001  it is always raised again
                 self._end(conn, self._writers)
                 self._raise_typed(error)
             self._commit(conn, transaction, step)
@@ -170,7 +217,7 @@ class Database:
     def _take(self, pool: ConnectionPool) -> Connection:
         try:
             return pool.take()
-        except Exception as error:  # noqa: BLE001  typed or raised again as it is
+        except Exception as error:  # noqa: BLE001  it is always raised again
             self._raise_typed(error)
 
     def _end(self, conn: Connection, pool: ConnectionPool, *, keep: bool = True) -> None:
@@ -205,7 +252,7 @@ class Database:
 
     def _check_writable(self, step: str) -> None:
         if self._failure is not None:
-            raise StorageFatalError(**self._failure.details)
+            raise StorageFatalError(after=self._failure.details)
         if self._directory is not None and step in _ADMITTING and free_bytes(self._directory) < self._reserve:
             raise DiskFullError
 

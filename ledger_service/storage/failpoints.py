@@ -1,6 +1,7 @@
 """Named places where a test may kill the process or fail a step, at each durable step of a record's path.
 
-A step either happens or it does not, and the caller either hears of it or it does not. Both pairs can be asked for:
+A step either happens or it does not, and the caller either hears of it or it does not. Both pairs can be
+asked for:
 
 - `kill-before`: the process dies by SIGKILL just before the step;
 - `kill-after`: it dies just after the step;
@@ -22,7 +23,7 @@ from ledger_service.errors import InjectedFaultError, SettingsError
 
 NAMES: Final[dict[str, str]] = {
     "accounts.write": "An organization, an API key or a scope is stored.",
-    "chain.block": "The embedded chain stores a block: the head pointer and everything it needs, in one transaction.",
+    "chain.block": "The embedded chain stores a block and its head pointer, in one transaction.",
     "chain.broadcast": "A stored raw transaction is sent to the node.",
     "chain.observe": "What the chain says about a transaction is stored.",
     "chain.pin": "Chain id, genesis hash and code hash are stored on first use.",
@@ -30,7 +31,7 @@ NAMES: Final[dict[str, str]] = {
     "log.assign": "Indexes, entries, tiles and the intended checkpoint are stored, if nobody moved the head.",
     "log.open": "A log and its opening entry are stored.",
     "log.sign": "The signed checkpoint is stored and becomes the log's head.",
-    "records.accept": "Records, sealed payloads, idempotency rows and outbox rows are stored: the records are accepted.",
+    "records.accept": "Records, sealed payloads, idempotency and outbox rows are stored: accepted.",
     "records.status": "A change of a record's status is stored.",
     "storage.migrate": "The schema is brought to the newest revision.",
     "vault.key-file": "A key file gets its final name.",
@@ -120,7 +121,9 @@ def _parse_arm(item: str) -> _Arm:
     name, equals, rest = item.partition("=")
     action, colon, count = rest.partition(":")
     if not equals or name not in NAMES or action not in ACTIONS:
-        raise SettingsError(f"{item!r} is not a failpoint: write name=action[:nth].", names=sorted(NAMES), actions=ACTIONS)
+        raise SettingsError(
+            f"{item!r} is not a failpoint: write name=action[:nth].", names=sorted(NAMES), actions=ACTIONS
+        )
     if colon and not (count.isascii() and count.isdigit() and int(count) > 0):
         raise SettingsError(f"{item!r} needs a positive number after the colon.")
     return _Arm(name, action, int(count) if colon else 1)

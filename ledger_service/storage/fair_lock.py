@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class FairLock:
-    """First come, first served. `threading.Lock` lets a busy thread take it again and again while others starve."""
+    """First come, first served. With `threading.Lock` a busy thread may take it again and again."""
 
     __slots__ = ("_mutex", "_owner", "_queue")
 
@@ -28,8 +28,8 @@ class FairLock:
     def hold(self, timeout_s: float) -> Iterator[None]:
         """Hold the lock for the block.
 
-        Raises StorageBusyError when it was not free within `timeout_s`, StorageError when this thread holds it
-        already (a write inside a write would wait for itself for ever).
+        Raises StorageBusyError when it was not free within `timeout_s`, StorageError when this thread holds
+        it already (a write inside a write would wait for itself for ever).
         """
         self._acquire(timeout_s)
         try:

@@ -17,7 +17,7 @@ _SQLITE: Final[dict[int, type[StorageError]]] = {
     5: StorageBusyError,  # SQLITE_BUSY: another process holds the write lock
     6: StorageBusyError,  # SQLITE_LOCKED
     7: StorageUnavailableError,  # SQLITE_NOMEM
-    8: StorageFatalError,  # SQLITE_READONLY: the file was moved, or the kernel remounted a failing disk read-only
+    8: StorageFatalError,  # SQLITE_READONLY: the file was moved, or a failing disk remounted read-only
     10: StorageFatalError,  # SQLITE_IOERR
     11: StorageFatalError,  # SQLITE_CORRUPT
     13: DiskFullError,  # SQLITE_FULL
@@ -46,7 +46,7 @@ _POSTGRES_UNDONE: Final = ("23", "40001", "40P01")  # constraint, serialization 
 
 
 def classify_error(error: BaseException) -> type[StorageError] | None:
-    """Return what kind of storage error this is, or None when it is none (a constraint, a mistake in a statement)."""
+    """Return what kind of storage error this is; None for a constraint or a mistake in a statement."""
     origin = getattr(error, "orig", None) or error
     number = getattr(origin, "sqlite_errorcode", None)
     if isinstance(number, int):
@@ -55,7 +55,11 @@ def classify_error(error: BaseException) -> type[StorageError] | None:
         return None
     state = getattr(origin, "sqlstate", None)
     if state is None:
-        return StorageUnavailableError if getattr(error, "connection_invalidated", False) or _is_broken(origin) else None
+        return (
+            StorageUnavailableError
+            if getattr(error, "connection_invalidated", False) or _is_broken(origin)
+            else None
+        )
     return next((kind for prefix, kind in _POSTGRES if state.startswith(prefix)), None)
 
 

@@ -10,18 +10,44 @@ from ledger_service.errors import UnsafeStorageError
 
 # Their locks and their fsync are promises of another machine, kept by no one when the network is down.
 _NETWORK: Final = frozenset(
-    {"9p", "afs", "beegfs", "ceph", "cifs", "coda", "gfs2", "glusterfs", "lustre", "ncpfs", "nfs", "nfs4", "ocfs2",
-     "orangefs", "smb2", "smb3", "smbfs", "fuse.ceph", "fuse.glusterfs", "fuse.s3fs", "fuse.sshfs", "fuse.rclone",
-     "fuse.gcsfuse", "fuse.davfs", "davfs", "fuse.juicefs"}
-)  # fmt: skip
+    {
+        "9p",
+        "afs",
+        "beegfs",
+        "ceph",
+        "cifs",
+        "coda",
+        "gfs2",
+        "glusterfs",
+        "lustre",
+        "ncpfs",
+        "nfs",
+        "nfs4",
+        "ocfs2",
+        "orangefs",
+        "smb2",
+        "smb3",
+        "smbfs",
+        "fuse.ceph",
+        "fuse.glusterfs",
+        "fuse.s3fs",
+        "fuse.sshfs",
+        "fuse.rclone",
+        "fuse.gcsfuse",
+        "fuse.davfs",
+        "davfs",
+        "fuse.juicefs",
+    }
+)
 _MOUNTS: Final = Path("/proc/self/mounts")
+_MOUNT_FIELDS: Final = 6
 
 
 def check_local(directory: Path, *, mounts: str | None = None) -> str:
     """Return the type of the file system that holds `directory`.
 
-    `mounts` is the text of /proc/self/mounts, read here unless given. Raises UnsafeStorageError for a network file
-    system. Where the system has no such list, the type is "unknown" and nothing is refused.
+    `mounts` is the text of /proc/self/mounts, read here unless given. Raises UnsafeStorageError for a
+    network file system. Where the system has no such list, the type is "unknown" and nothing is refused.
     """
     if mounts is None:
         if not _MOUNTS.exists():
@@ -29,7 +55,9 @@ def check_local(directory: Path, *, mounts: str | None = None) -> str:
         mounts = _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
     kind = _find_type(directory.resolve(), mounts)
     if kind in _NETWORK:
-        raise UnsafeStorageError(f"The database may not lie on a network file system ({kind}).", filesystem=kind)
+        raise UnsafeStorageError(
+            f"The database may not lie on a network file system ({kind}).", filesystem=kind
+        )
     return kind
 
 
@@ -52,7 +80,7 @@ def _find_type(directory: Path, mounts: str) -> str:
     best, kind = -1, "unknown"
     for line in mounts.splitlines():
         fields = line.split(" ")
-        if len(fields) < 3:
+        if len(fields) != _MOUNT_FIELDS:
             continue
         point = Path(_unescape(fields[1]))
         # A later line of the same length hides an earlier one: it was mounted over it.

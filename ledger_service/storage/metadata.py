@@ -1,7 +1,7 @@
 """The one MetaData of all tables, and the column types that behave alike on SQLite and PostgreSQL.
 
-Times are stored as whole microseconds since 1970-01-01T00:00:00Z, as `instant()` columns: both engines order them,
-neither can attach a time zone to them, and rows can be inserted without conversion.
+Times are stored as whole microseconds since 1970-01-01T00:00:00Z, as `instant()` columns: both engines
+order them, neither can attach a time zone to them, and rows can be inserted without conversion.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ metadata: Final = MetaData(
     }
 )
 
-# SQLite gives out row ids of itself only to a primary key declared as INTEGER; its INTEGER holds 64 bits anyway.
+# SQLite gives out row ids of itself only to a primary key declared as INTEGER; its INTEGER holds 64 bits
+# anyway.
 RowId: Final = BigInteger().with_variant(Integer(), "sqlite")
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -31,8 +32,8 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 def row_id(name: str = "id") -> Column[int]:
     """Return a primary key that the database counts up by itself.
 
-    Numbers may be used again after the last row was deleted; where that must not happen (an outbox, a key id),
-    the table also says `sqlite_autoincrement=True`.
+    Numbers may be used again after the last row was deleted; where that must not happen (an outbox, a key
+    id), the table also says `sqlite_autoincrement=True`.
     """
     return Column(name, RowId, primary_key=True, autoincrement=True)
 

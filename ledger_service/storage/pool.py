@@ -1,4 +1,4 @@
-"""Open connections kept for the next caller. No ping: a connection that broke is dropped by whoever met the error."""
+"""Open connections kept for the next caller, without a ping: whoever meets a broken one drops it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ConnectionPool:
         self._wait_s = wait_s
 
     def take(self) -> Connection:
-        """Return a connection for the caller alone; raises StorageBusyError when all stay in use for too long."""
+        """Return a connection for the caller alone; StorageBusyError when all stay in use for too long."""
         if not self._places.acquire(timeout=self._wait_s):
             raise StorageBusyError
         try:
@@ -46,7 +46,7 @@ class ConnectionPool:
         self._places.release()
 
     def drop(self, conn: Connection) -> None:
-        """Take back a connection that must not be used again, and forget the idle ones: they may be as broken."""
+        """Take back a connection that must not be used again, and close the idle ones: as broken, maybe."""
         try:
             _discard(conn)
             self.clear()

@@ -1,7 +1,8 @@
 """PostgreSQL as this project uses it: psycopg 3, and a server that keeps what it acknowledges.
 
-Writers use READ COMMITTED: what must not change between reading and writing is guarded by a compare-and-swap in the
-statement itself (`UPDATE … WHERE size = :old`) or by a unique key, both of which hold at that level.
+Writers use READ COMMITTED: what must not change between reading and writing is guarded by a
+compare-and-swap in the statement itself (`UPDATE … WHERE size = :old`) or by a unique key, both of which
+hold at that level.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _SAFE: Final = {
 
 
 def make_engine(url: URL, *, writer: bool, timeout_s: float, unsafe_synchronous: str | None = None) -> Engine:
-    """Return an engine whose transactions are READ COMMITTED for a writer, and one read-only snapshot for a reader."""
+    """Return an engine: READ COMMITTED for a writer, one read-only snapshot per transaction for a reader."""
     options = f"-c lock_timeout={int(timeout_s * 1000)} -c timezone=UTC"
     if unsafe_synchronous is not None:
         options += " -c synchronous_commit=off"
@@ -48,7 +49,7 @@ def make_engine(url: URL, *, writer: bool, timeout_s: float, unsafe_synchronous:
 
 
 def check_settings(conn: Connection, *, unsafe_synchronous: str | None) -> tuple[str, ...]:
-    """Return warnings about this server; raises UnsafeStorageError when it could lose what it acknowledged."""
+    """Return warnings about this server; UnsafeStorageError when it could lose what it acknowledged."""
     if unsafe_synchronous is not None:
         return ("UNSAFE: synchronous_commit=off. Acknowledged records are lost when the power fails.",)
     for name, safe in _SAFE.items():

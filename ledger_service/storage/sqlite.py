@@ -1,4 +1,4 @@
-"""SQLite as this project uses it: a local file, WAL, and every commit on the disk before it is acknowledged."""
+"""SQLite as this project uses it: a local file, WAL, every commit on the disk before it is acknowledged."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import stat
 import threading
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import create_engine, event
@@ -20,19 +19,22 @@ from ledger_service.storage.filesystem import check_local, sync_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from types import ModuleType
 
     from sqlalchemy import Connection, Engine
 
-# In these versions two connections that race to restart the WAL can lose a commit (sqlite.org/wal.html#walresetbug).
+# In these versions two connections that race to restart the WAL can lose a commit
+# (sqlite.org/wal.html#walresetbug).
 _WAL_DEFECT_FROM: Final = (3, 7, 0)
 _WAL_DEFECT_TO: Final = (3, 51, 2)
 
 PAGE_BYTES: Final = 4096
 CACHE_KIB: Final = 256 * 1024
 MMAP_BYTES: Final = 1 << 30
-# A checkpoint copies each changed page once however often it was changed since the last one. Random record ids touch
-# many pages once a tree is large, so a longer WAL saves more than it costs; 64 MiB are replayed in well under a second.
+# A checkpoint copies each changed page once however often it was changed since the last one. Random record
+# ids touch many pages once a tree is large, so a longer WAL saves more than it costs; 64 MiB are replayed
+# in well under a second.
 CHECKPOINT_PAGES: Final = 16_384
 WAL_LIMIT_BYTES: Final = 128 * 1024 * 1024
 
@@ -53,7 +55,7 @@ class SqliteFile:
 
 
 def find_driver() -> ModuleType:
-    """Return `pysqlite3`, whose wheel carries a current SQLite, or Python's own `sqlite3` where there is no wheel."""
+    """Return `pysqlite3`, whose wheel carries a current SQLite, or Python's own where there is no wheel."""
     try:
         return importlib.import_module("pysqlite3.dbapi2")
     except ModuleNotFoundError:
@@ -63,7 +65,8 @@ def find_driver() -> ModuleType:
 def choose_journal(version: tuple[int, int, int], *, asked: str | None = None) -> str:
     """Return "wal" or "delete" (the rollback journal) for this version of SQLite.
 
-    Unless told, an affected version gets the rollback journal. Raises UnsafeStorageError when WAL is asked of one.
+    Unless told, an affected version gets the rollback journal. Raises UnsafeStorageError when WAL is asked
+    of one.
     """
     affected = _WAL_DEFECT_FROM <= version <= _WAL_DEFECT_TO
     journal = (asked or ("delete" if affected else "wal")).lower()
@@ -71,13 +74,19 @@ def choose_journal(version: tuple[int, int, int], *, asked: str | None = None) -
         raise UnsafeStorageError(f"The journal {journal!r} is not offered: wal or delete.")
     if journal == "wal" and affected:
         raise UnsafeStorageError(
-            f"SQLite {'.'.join(map(str, version))} can lose commits in WAL mode (3.7.0 to 3.51.2 do).", version=version
+            f"SQLite {'.'.join(map(str, version))} can lose commits in WAL mode (3.7.0 to 3.51.2 do).",
+            version=version,
         )
     return journal
 
 
 def prepare_file(
-    path: Path, *, driver: ModuleType, journal: str | None, unsafe_synchronous: str | None, busy_timeout_s: float
+    path: Path,
+    *,
+    driver: ModuleType,
+    journal: str | None,
+    unsafe_synchronous: str | None,
+    busy_timeout_s: float,
 ) -> SqliteFile:
     """Refuse what is unsafe, make the file with mode 0600 if it is new, and set what lasts in it."""
     warnings: list[str] = []
@@ -135,7 +144,9 @@ def _choose_synchronous(unsafe: str | None, warnings: list[str]) -> str:
     if unsafe is None:
         return "FULL"
     if unsafe not in {"OFF", "NORMAL"}:
-        raise UnsafeStorageError(f"synchronous={unsafe} is not a choice: leave it out, or NORMAL or OFF for tests.")
+        raise UnsafeStorageError(
+            f"synchronous={unsafe} is not a choice: leave it out, or NORMAL or OFF for tests."
+        )
     warnings.append(f"UNSAFE: synchronous={unsafe}. Acknowledged records are lost when the power fails.")
     return unsafe
 
@@ -146,7 +157,9 @@ def _create(path: Path) -> None:
     except FileExistsError:
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & 0o007:
-            raise UnsafeStorageError(f"Everybody may open {path.name} (mode {mode:04o}).", file=path.name) from None
+            raise UnsafeStorageError(
+                f"Everybody may open {path.name} (mode {mode:04o}).", file=path.name
+            ) from None
     else:
         sync_directory(path.parent)
 

@@ -1,0 +1,1 @@
+"""Keys and sealing. The vault knows organizations and data subjects, and no records."""

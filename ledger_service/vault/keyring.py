@@ -1,0 +1,165 @@
+"""The keys of organizations and of their data subjects, wrapped in the database.
+
+Nothing is cached. The row in the caller's transaction is the only truth, so a key whose creation was rolled
+back, or which another process erased a moment ago, cannot be handed out; and unwrapping costs less than
+looking the row up.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from hmac import digest as hmac_digest
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import select
+
+from ledger_service.errors import KeyUnavailableError
+from ledger_service.storage.rows import insert_rows, select_matching
+from ledger_service.vault.blind_index import blind_index
+from ledger_service.vault.tables import vault_keys
+from ledger_service.vault.wrapping import KEY_BYTES, KeyWrapper
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from sqlalchemy import Connection
+
+_FIRST_GENERATION: Final = 1
+_COLUMNS: Final = ("org_id", "scope", "lookup", "generation", "kek_generation", "wrapped")
+_FOUND: Final = ("lookup", "id", "generation", "wrapped")
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectKey:
+    """An unwrapped key: `id` names its row, `generation` is part of what it seals."""
+
+    id: int
+    generation: int
+    key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class OrgKey:
+    """An organization's own key, and the keys derived from it for one use each."""
+
+    id: int
+    generation: int
+    key: bytes = field(repr=False)
+    index_key: bytes = field(repr=False)
+    fingerprint_key: bytes = field(repr=False)
+
+
+class Keyring:
+    """Finds and makes keys inside the caller's transaction."""
+
+    __slots__ = ("_entropy", "_wrapper")
+
+    def __init__(self, wrapper: KeyWrapper, *, entropy: Callable[[int], bytes] = os.urandom) -> None:
+        """Keep what wraps the keys; nothing is read yet."""
+        self._wrapper = wrapper
+        self._entropy = entropy
+
+    def org_key(self, conn: Connection, org_id: int) -> OrgKey:
+        """Return the organization's key, made now if it has none; `conn` must be writing then."""
+        found = self._find(conn, org_id, "org", [b""])
+        if not found:
+            self._create(conn, org_id, "org", [b""])
+            found = self._find(conn, org_id, "org", [b""])
+        return _derive_org_key(found[b""])
+
+    def existing_org_key(self, conn: Connection, org_id: int) -> OrgKey:
+        """Return the organization's key; raises KeyUnavailableError when it has none."""
+        found = self._find(conn, org_id, "org", [b""])
+        if not found:
+            raise KeyUnavailableError("The organization has no key.", org_id=org_id)
+        return _derive_org_key(found[b""])
+
+    def subject_keys(self, conn: Connection, org_id: int, subjects: Iterable[str]) -> dict[str, SubjectKey]:
+        """Return the key of each subject, making those that are missing, in two or three statements for all.
+
+        Made keys are as durable as the caller's transaction and vanish with it. Raises KeyUnavailableError
+        when a key is wrapped by another key-encryption key.
+        """
+        lookups = _lookups(self.org_key(conn, org_id), subjects)
+        found = self._find(conn, org_id, "subject", lookups.values())
+        missing = [lookup for lookup in lookups.values() if lookup not in found]
+        if missing:
+            self._create(conn, org_id, "subject", missing)
+            # Read back, also because another process may have made one of them first: then its key counts.
+            found |= self._find(conn, org_id, "subject", missing)
+        return {subject: found[lookup] for subject, lookup in lookups.items()}
+
+    def existing_subject_key(self, conn: Connection, org_id: int, subject: str) -> SubjectKey:
+        """Return the key of a subject; raises KeyUnavailableError when there is none, or none any more."""
+        lookup = _lookups(self.existing_org_key(conn, org_id), [subject])[subject]
+        found = self._find(conn, org_id, "subject", [lookup])
+        if not found:
+            raise KeyUnavailableError(
+                "There is no key for this data subject: it never had one, or it was erased."
+            )
+        return found[lookup]
+
+    def key_of(self, conn: Connection, key_id: int) -> SubjectKey:
+        """Return a key by its number, to open what it sealed; KeyUnavailableError when it was erased."""
+        row = conn.execute(select(vault_keys).where(vault_keys.c.id == key_id)).one_or_none()
+        if row is None:
+            raise KeyUnavailableError("The key was erased.", key_id=key_id)
+        purpose = _purpose(row.org_id, row.scope, row.lookup, row.generation)
+        return SubjectKey(row.id, row.generation, self._wrapper.unwrap(row.wrapped, purpose=purpose))
+
+    def check_wrapper(self, conn: Connection) -> None:
+        """Raise KeyUnavailableError when the keys here are wrapped by a key-encryption key not ours."""
+        first = conn.execute(select(vault_keys.c.id).order_by(vault_keys.c.id.desc()).limit(1)).scalar()
+        if first is not None:
+            self.key_of(conn, first)
+
+    def _find(
+        self, conn: Connection, org_id: int, scope: str, lookups: Iterable[bytes]
+    ) -> dict[bytes, SubjectKey]:
+        rows = select_matching(
+            conn, vault_keys, _FOUND, equal={"org_id": org_id, "scope": scope}, among=("lookup", lookups)
+        )
+        unwrap = self._wrapper.unwrap
+        return {
+            lookup: SubjectKey(
+                number, generation, unwrap(wrapped, purpose=_purpose(org_id, scope, lookup, generation))
+            )
+            for lookup, number, generation, wrapped in rows
+        }
+
+    def _create(self, conn: Connection, org_id: int, scope: str, lookups: Sequence[bytes]) -> None:
+        kek_generation = self._wrapper.generation
+        insert_rows(
+            conn,
+            vault_keys,
+            _COLUMNS,
+            [
+                (org_id, scope, lookup, _FIRST_GENERATION, kek_generation, self._make(org_id, scope, lookup))
+                for lookup in lookups
+            ],
+            ignore_conflicts=True,
+        )
+
+    def _make(self, org_id: int, scope: str, lookup: bytes) -> bytes:
+        purpose = _purpose(org_id, scope, lookup, _FIRST_GENERATION)
+        return self._wrapper.wrap(self._entropy(KEY_BYTES), purpose=purpose)
+
+
+def _lookups(org: OrgKey, subjects: Iterable[str]) -> dict[str, bytes]:
+    return {subject: blind_index(org.index_key, "subject", subject) for subject in subjects}
+
+
+def _derive_org_key(found: SubjectKey) -> OrgKey:
+    return OrgKey(
+        found.id,
+        found.generation,
+        found.key,
+        index_key=hmac_digest(found.key, b"audit-ledger/org-key/index/v1", "sha256"),
+        fingerprint_key=hmac_digest(found.key, b"audit-ledger/org-key/fingerprint/v1", "sha256"),
+    )
+
+
+def _purpose(org_id: int, scope: str, lookup: bytes, generation: int) -> bytes:
+    # Bound to its row: a wrapped key that was copied to another subject's row does not unwrap there.
+    return b"%s\x00%d\x00%d\x00%s" % (scope.encode(), org_id, generation, lookup)

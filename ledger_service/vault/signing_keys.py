@@ -1,0 +1,166 @@
+"""Private signing keys at rest: one file each, encrypted under the key-encryption key, mode 0600.
+
+Every private key here is 32 bytes: the Ed25519 and ML-DSA-44 seeds and the secp256k1 scalar. A file says in
+clear whose key it is and what for, and the encryption is bound to that, so that files cannot be exchanged
+unnoticed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
+
+from ledger_service.errors import KeyFileError, MalformedError
+from ledger_service.proofs.canonical import decode_base64url, encode_base64url
+from ledger_service.vault.secret_files import create_secret_file, read_secret_file
+from ledger_service.vault.wrapping import KEY_BYTES, KeyWrapper
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+ED25519: Final = "ed25519"
+ML_DSA_44: Final = "ml-dsa-44"
+SECP256K1: Final = "secp256k1"
+
+_MAGIC: Final = "audit-ledger/signing-key/v1"
+# Order of the group of secp256k1 (SEC 2, section 2.4.1): a private key is a number from 1 to one less than
+# this.
+_SECP256K1_ORDER: Final = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLabel:
+    """Whose key, what for, and of which algorithm."""
+
+    owner: str
+    purpose: str
+    algorithm: str
+
+    @property
+    def file_name(self) -> str:
+        """The name of its file: the purpose and a short digest of the owner, often a path with slashes."""
+        return f"{self.purpose}-{hashlib.sha256(self.owner.encode()).hexdigest()[:16]}.key"
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A private key in memory."""
+
+    label: KeyLabel
+    secret: bytes = field(repr=False)
+
+    def ed25519(self) -> Ed25519PrivateKey:
+        """Return the Ed25519 key whose seed this is."""
+        self._check(ED25519)
+        return Ed25519PrivateKey.from_private_bytes(self.secret)
+
+    def ml_dsa_44(self) -> MLDSA44PrivateKey:
+        """Return the ML-DSA-44 key whose seed this is (FIPS 204, section 5.1)."""
+        self._check(ML_DSA_44)
+        return MLDSA44PrivateKey.from_seed_bytes(self.secret)
+
+    def secp256k1(self) -> bytes:
+        """Return the secp256k1 scalar, 32 bytes, big-endian."""
+        self._check(SECP256K1)
+        return self.secret
+
+    def _check(self, algorithm: str) -> None:
+        if self.label.algorithm != algorithm:
+            raise KeyFileError(f"The {self.label.purpose} key is {self.label.algorithm}, not {algorithm}.")
+
+
+@dataclass(frozen=True, slots=True)
+class LogKeys:
+    """The keys of one log, each used for one thing only."""
+
+    head_ed25519: SigningKey
+    head_ml_dsa_44: SigningKey
+    head_secp256k1: SigningKey
+    status: SigningKey
+    acceptance: SigningKey
+
+
+class SigningKeyFiles:
+    """The directory of signing keys."""
+
+    __slots__ = ("_directory", "_entropy", "_wrapper")
+
+    def __init__(
+        self, directory: Path, wrapper: KeyWrapper, *, entropy: Callable[[int], bytes] = os.urandom
+    ) -> None:
+        """Keep where the files are and what encrypts them; nothing is read yet."""
+        self._directory = directory
+        self._wrapper = wrapper
+        self._entropy = entropy
+
+    def create(self, label: KeyLabel) -> SigningKey:
+        """Make a new key, durable before it returns; raises FileExistsError when there is one."""
+        key = SigningKey(label, self._new_secret(label.algorithm))
+        create_secret_file(self._directory / label.file_name, self._format(key))
+        return key
+
+    def load(self, label: KeyLabel) -> SigningKey:
+        """Return the key; KeyFileError (missing, unsafe, another's) or KeyUnavailableError (another KEK)."""
+        return self._parse(read_secret_file(self._directory / label.file_name), label)
+
+    def load_or_create(self, label: KeyLabel) -> SigningKey:
+        """Return the key, made now if there is none. For first use only: a lost key must not be remade."""
+        try:
+            return self.create(label)
+        except FileExistsError:
+            return self.load(label)
+
+    def open_log_keys(self, origin: str) -> LogKeys:
+        """Return the keys of a log being opened, made as far as an interrupted opening did not make them."""
+        return LogKeys(*(self.load_or_create(label) for label in _log_labels(origin)))
+
+    def log_keys(self, origin: str) -> LogKeys:
+        """Return the keys of a log that exists; raises as `load` does."""
+        return LogKeys(*(self.load(label) for label in _log_labels(origin)))
+
+    def publisher_key(self, chain: str) -> SigningKey:
+        """Return the key that pays for and sends anchors on one chain, made at first use."""
+        return self.load_or_create(KeyLabel(chain, "publisher", SECP256K1))
+
+    def _new_secret(self, algorithm: str) -> bytes:
+        while True:
+            secret = self._entropy(KEY_BYTES)
+            if algorithm != SECP256K1 or 0 < int.from_bytes(secret, "big") < _SECP256K1_ORDER:
+                return secret
+
+    def _format(self, key: SigningKey) -> bytes:
+        label = key.label
+        wrapped = encode_base64url(self._wrapper.wrap(key.secret, purpose=_binding(label)))
+        return f"{_MAGIC}\n{label.owner}\n{label.purpose}\n{label.algorithm}\n{wrapped}\n".encode()
+
+    def _parse(self, content: bytes, label: KeyLabel) -> SigningKey:
+        try:
+            magic, owner, purpose, algorithm, wrapped, end = content.decode().split("\n")
+            sealed = decode_base64url(wrapped)
+        except (ValueError, MalformedError) as error:
+            raise KeyFileError(f"{label.file_name} is not a key file.", file=label.file_name) from error
+        if (magic, end) != (_MAGIC, "") or KeyLabel(owner, purpose, algorithm) != label:
+            raise KeyFileError(
+                f"{label.file_name} holds another key than its name says.", file=label.file_name
+            )
+        return SigningKey(label, self._wrapper.unwrap(sealed, purpose=_binding(label)))
+
+
+def _log_labels(origin: str) -> tuple[KeyLabel, ...]:
+    return (
+        KeyLabel(origin, "head-ed25519", ED25519),
+        KeyLabel(origin, "head-ml-dsa-44", ML_DSA_44),
+        KeyLabel(origin, "head-secp256k1", SECP256K1),
+        KeyLabel(origin, "status", ED25519),
+        KeyLabel(origin, "acceptance", ED25519),
+    )
+
+
+def _binding(label: KeyLabel) -> bytes:
+    return f"signing-key\x00{label.owner}\x00{label.purpose}\x00{label.algorithm}".encode()
