@@ -79,10 +79,11 @@ abstract contract CheckpointLog is ICheckpointLog, AccessControl {
             revert PredecessorMissing(previous.chainId, previous.anchor, previous.logId);
         }
         logId = _open(origin, publisher, headKey, carried.size);
+        Log storage log = _logs[logId];
         _requireTree(logId, carried.size, carried.root);
-        _requireHeadKey(logId, checkpointDigest(logId, carried.size, carried.root), carried.r, carried.vs);
+        _requireSigned(logId, log, carried);
         emit LogContinued(logId, previous.chainId, previous.anchor, previous.logId, carried.size, carried.root);
-        _accept(logId, 0, carried.size, carried.root);
+        _accept(logId, log, 0, carried);
     }
 
     /// @inheritdoc ICheckpointLog
@@ -105,14 +106,14 @@ abstract contract CheckpointLog is ICheckpointLog, AccessControl {
             verifyHead(logId, accepted);
             Rfc9162.verifyConsistency(size, offered.size, accepted.root, offered.root, path);
         }
-        _requireHeadKey(logId, checkpointDigest(logId, offered.size, offered.root), offered.r, offered.vs);
-        _accept(logId, size, offered.size, offered.root);
+        _requireSigned(logId, log, offered);
+        _accept(logId, log, size, offered);
     }
 
     /// @inheritdoc ICheckpointLog
     function retire(bytes32 logId, LogReference calldata successor, bytes32 r, bytes32 vs) external {
         Log storage log = _requirePublisher(logId);
-        _requireHeadKey(logId, retirementDigest(logId, successor), r, vs);
+        _requireHeadKey(logId, log.headKey, retirementDigest(logId, successor), r, vs);
         log.retired = true;
         _successors[logId] = successor;
         emit LogRetired(logId, log.size, successor.chainId, successor.anchor, successor.logId);
@@ -169,8 +170,7 @@ abstract contract CheckpointLog is ICheckpointLog, AccessControl {
 
     /// @inheritdoc ICheckpointLog
     function checkpointDigest(bytes32 logId, uint64 size, bytes32 root) public view returns (bytes32) {
-        bytes32 checkpoint = keccak256(abi.encode(CHECKPOINT_TYPE, _requireLog(logId).originHash, size, root));
-        return MessageHashUtils.toTypedDataHash(CHECKPOINT_DOMAIN, checkpoint);
+        return _checkpointDigest(_requireLog(logId).originHash, size, root);
     }
 
     /// @inheritdoc ICheckpointLog
@@ -214,13 +214,14 @@ abstract contract CheckpointLog is ICheckpointLog, AccessControl {
     }
 
     /// @dev Store a head of which everything has been checked.
-    function _accept(bytes32 logId, uint64 previousSize, uint64 size, bytes32 root) private {
-        Log storage log = _logs[logId];
+    function _accept(bytes32 logId, Log storage log, uint64 previousSize, SignedCheckpoint calldata offered)
+        private
+    {
         uint64 time = uint64(block.timestamp);
-        log.size = uint56(size);
+        log.size = uint56(offered.size);
         log.time = uint40(time);
-        _heads[logId][size] = _hashHead(root, time, previousSize);
-        emit HeadAccepted(logId, size, root, time, previousSize);
+        _heads[logId][offered.size] = _hashHead(offered.root, time, previousSize);
+        emit HeadAccepted(logId, offered.size, offered.root, time, previousSize);
     }
 
     /// @dev For a log that takes heads and status: it exists, is not retired, and its publisher is calling.
@@ -243,9 +244,14 @@ abstract contract CheckpointLog is ICheckpointLog, AccessControl {
         if (root == bytes32(0)) revert ZeroRoot(logId, size);
     }
 
-    /// @dev The signature is the head key's. OpenZeppelin's ECDSA refuses a high s and the zero address.
-    function _requireHeadKey(bytes32 logId, bytes32 digest, bytes32 r, bytes32 vs) private view {
-        address headKey = _logs[logId].headKey;
+    /// @dev The checkpoint carries the head key's signature.
+    function _requireSigned(bytes32 logId, Log storage log, SignedCheckpoint calldata offered) private view {
+        bytes32 digest = _checkpointDigest(log.originHash, offered.size, offered.root);
+        _requireHeadKey(logId, log.headKey, digest, offered.r, offered.vs);
+    }
+
+    /// @dev The signature is this key's. OpenZeppelin's ECDSA refuses a high s and the zero address.
+    function _requireHeadKey(bytes32 logId, address headKey, bytes32 digest, bytes32 r, bytes32 vs) private pure {
         address signer = ECDSA.recover(digest, r, vs);
         if (signer != headKey) revert WrongHeadKey(logId, signer, headKey);
     }
@@ -266,6 +272,12 @@ abstract contract CheckpointLog is ICheckpointLog, AccessControl {
         } else if (_heads[logId][offered.size] != _hashHead(offered.root, time, accepted.size)) {
             revert StaleHead(logId, offered.size, accepted.size);
         }
+    }
+
+    /// @dev EIP-712, with the hash that stands for the origin.
+    function _checkpointDigest(bytes32 originHash, uint64 size, bytes32 root) private pure returns (bytes32) {
+        bytes32 checkpoint = keccak256(abi.encode(CHECKPOINT_TYPE, originHash, size, root));
+        return MessageHashUtils.toTypedDataHash(CHECKPOINT_DOMAIN, checkpoint);
     }
 
     /// @dev What is stored of a head.

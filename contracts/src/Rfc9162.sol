@@ -4,14 +4,14 @@ pragma solidity ^0.8.30;
 /// @title Inclusion and consistency in RFC 9162 Merkle trees
 /// @notice The tree of Certificate Transparency (RFC 6962 has the same one) with SHA-256. OpenZeppelin's MerkleProof
 /// cannot serve here: it sorts each pair, so it proves membership but not position, and knows no consistency.
-/// @dev `verify…` functions return nothing and revert with the values that disagree. The loops are those of RFC 9162
-/// sections 2.1.3.2 and 2.1.4.2, with its names: `fn` and `sn` walk from the entry and from the last entry to the
-/// root. A path that is not used up, or is used up too early, is refused, so each proof has exactly one form. Where
-/// the RFC shifts until a bit is set "or fn is 0", the second half cannot happen: sn is not 0 and equals fn there.
+/// @dev `verify…` functions return nothing and revert with the values that disagree. The loops do what RFC 9162
+/// sections 2.1.3.2 and 2.1.4.2 do, with its names: `fn` and `sn` are the positions of the proven node and of the
+/// last node, level by level. Until they meet, the lowest bit of `fn` tells on which side the sibling stands; from
+/// there up the proven node lies on the right edge, where siblings only stand on the left, one for each bit that is
+/// set. A path with a hash too few or too many is refused, so each proof has exactly one form.
 library Rfc9162 {
     /// @notice The SHA-256 precompile failed or returned something other than 32 bytes.
-    /// @param returned Number of bytes that it returned.
-    error Sha256Failed(uint256 returned);
+    error Sha256Failed();
     /// @notice A tree of this size has no entry at this position.
     /// @param index The position.
     /// @param size The tree's size.
@@ -82,19 +82,16 @@ library Rfc9162 {
         if (index >= size) revert EntryOutOfRange(index, size);
         uint256 fn = index;
         uint256 sn = size - 1;
+        uint256 used = 0;
         root = leaf;
-        for (uint256 i = 0; i < path.length; ++i) {
-            if (sn == 0) revert PathTooLong(path.length);
-            if (fn & 1 == 1 || fn == sn) {
-                root = nodeHash(path[i], root);
-                // At the right edge a node without sibling rises unchanged until it is a right child.
-                while (fn & 1 == 0) (fn, sn) = (fn >> 1, sn >> 1);
-            } else {
-                root = nodeHash(root, path[i]);
-            }
-            (fn, sn) = (fn >> 1, sn >> 1);
+        for (; fn != sn; (fn, sn) = (fn >> 1, sn >> 1)) {
+            bytes32 sibling = _hashAt(path, used++);
+            root = fn & 1 == 1 ? nodeHash(sibling, root) : nodeHash(root, sibling);
         }
-        if (sn != 0) revert PathTooShort(path.length);
+        for (; fn != 0; fn >>= 1) {
+            if (fn & 1 == 1) root = nodeHash(_hashAt(path, used++), root);
+        }
+        if (used != path.length) revert PathTooLong(path.length);
     }
 
     /// @notice The two roots that a consistency path yields.
@@ -119,26 +116,24 @@ library Rfc9162 {
         uint256 fn = first - 1;
         uint256 sn = second - 1;
         while (fn & 1 == 1) (fn, sn) = (fn >> 1, sn >> 1);
-        uint256 i = 0;
-        if (fn == 0) {
-            firstComputed = firstRoot;
-        } else {
-            if (path.length == 0) revert PathTooShort(0);
-            firstComputed = path[i++];
-        }
+        uint256 used = 0;
+        firstComputed = fn == 0 ? firstRoot : _hashAt(path, used++);
         secondComputed = firstComputed;
-        for (; i < path.length; ++i) {
-            if (sn == 0) revert PathTooLong(path.length);
-            if (fn & 1 == 1 || fn == sn) {
-                firstComputed = nodeHash(path[i], firstComputed);
-                secondComputed = nodeHash(path[i], secondComputed);
-                while (fn & 1 == 0) (fn, sn) = (fn >> 1, sn >> 1);
+        for (; fn != sn; (fn, sn) = (fn >> 1, sn >> 1)) {
+            bytes32 sibling = _hashAt(path, used++);
+            if (fn & 1 == 1) {
+                (firstComputed, secondComputed) = _nodeHashes(sibling, firstComputed, secondComputed);
             } else {
-                secondComputed = nodeHash(secondComputed, path[i]);
+                secondComputed = nodeHash(secondComputed, sibling);
             }
-            (fn, sn) = (fn >> 1, sn >> 1);
         }
-        if (sn != 0) revert PathTooShort(path.length);
+        for (; fn != 0; fn >>= 1) {
+            if (fn & 1 == 1) {
+                bytes32 sibling = _hashAt(path, used++);
+                (firstComputed, secondComputed) = _nodeHashes(sibling, firstComputed, secondComputed);
+            }
+        }
+        if (used != path.length) revert PathTooLong(path.length);
     }
 
     /// @notice The hash of a leaf: SHA-256 of 0x00 and the entry.
@@ -166,13 +161,21 @@ library Rfc9162 {
             done := and(done, eq(returndatasize(), 0x20))
             digest := mload(0x00)
         }
-        if (!done) _failSha256();
+        if (!done) revert Sha256Failed();
     }
 
     /// @notice SHA-256 of nothing, for a constructor to compare with the known value.
     /// @return digest The hash.
     function emptyRoot() internal view returns (bytes32 digest) {
         return _sha256("");
+    }
+
+    /// @dev Read without Solidity's own bounds check, which would be a second one.
+    function _hashAt(bytes32[] calldata path, uint256 i) private pure returns (bytes32 sibling) {
+        if (i >= path.length) revert PathTooShort(path.length);
+        assembly ("memory-safe") {
+            sibling := calldataload(add(path.offset, shl(5, i)))
+        }
     }
 
     /// @dev SHA-256 with the success and the length of the answer checked.
@@ -183,15 +186,29 @@ library Rfc9162 {
             done := and(done, eq(returndatasize(), 0x20))
             digest := mload(0x00)
         }
-        if (!done) _failSha256();
+        if (!done) revert Sha256Failed();
     }
 
-    /// @dev Nothing was called in between, so the size of the failed answer is still known.
-    function _failSha256() private pure {
-        uint256 returned;
+    /// @dev `nodeHash` of the same left child with two right ones, which is half of all the work of `publish`.
+    function _nodeHashes(bytes32 left, bytes32 right, bytes32 otherRight)
+        private
+        view
+        returns (bytes32 digest, bytes32 otherDigest)
+    {
+        bool done;
         assembly ("memory-safe") {
-            returned := returndatasize()
+            let input := mload(0x40)
+            mstore8(input, 0x01)
+            mstore(add(input, 0x01), left)
+            mstore(add(input, 0x21), right)
+            done := staticcall(gas(), SHA256, input, 0x41, 0x00, 0x20)
+            done := and(done, eq(returndatasize(), 0x20))
+            digest := mload(0x00)
+            mstore(add(input, 0x21), otherRight)
+            done := and(done, staticcall(gas(), SHA256, input, 0x41, 0x00, 0x20))
+            done := and(done, eq(returndatasize(), 0x20))
+            otherDigest := mload(0x00)
         }
-        revert Sha256Failed(returned);
+        if (!done) revert Sha256Failed();
     }
 }
