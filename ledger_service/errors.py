@@ -87,6 +87,13 @@ class AnchorError(LedgerError):
     message = "The chain does not hold the anchor that the evidence states."
 
 
+class EvidenceError(LedgerError):
+    """Two parts of the evidence, or the evidence and what the verifier knows, that contradict each other."""
+
+    code = "evidence_contradiction"
+    message = "Two parts of the evidence contradict each other."
+
+
 # --- config -----------------------------------------------------------------------------------------------
 
 

@@ -44,7 +44,9 @@ def decode(data: bytes, *, max_depth: int = MAX_DEPTH) -> JsonValue:
     """Return the value whose canonical encoding is exactly `data`; raises MalformedError."""
     _refuse_deep(data, max_depth)
     try:
-        value: JsonValue = json.loads(data.decode(), parse_float=_refuse_number, parse_constant=_refuse_number)
+        value: JsonValue = json.loads(
+            data.decode(), parse_float=_refuse_number, parse_constant=_refuse_number
+        )
     except (UnicodeDecodeError, ValueError) as error:
         raise MalformedError("The input is not canonical JSON.") from error
     if encode(value, max_depth=max_depth) != data:

@@ -16,7 +16,6 @@ from ledger_service.proofs.note import (
     ALG_ED25519,
     ALG_MLDSA44,
     Note,
-    Signature,
     VerifierKey,
     check_ed25519,
     check_ed25519_signature,
@@ -127,12 +126,13 @@ def check_signature(note: Note, key: VerifierKey) -> int | None:
     if key.alg == ALG_COSIGNATURE:
         return check_cosignature(note, key)
     if key.alg == ALG_ED25519:
-        return check_ed25519(note, key)
+        check_ed25519(note, key)
+        return None
     raise SignatureError("The kernel cannot check signatures of this type.", key=key.name)
 
 
 def _cosignature(note: Note, key: VerifierKey) -> tuple[int, bytes]:
-    line: Signature | None = find_signature(note, key)
+    line = find_signature(note, key)
     if line is None:
         raise SignatureError("The checkpoint is not cosigned by this key.", key=key.name)
     try:

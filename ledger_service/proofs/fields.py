@@ -21,11 +21,15 @@ from ledger_service.proofs.schema import Schema
 
 COMMITMENT_VERSION = "audit-ledger/commitment/v1"
 SALT_SIZE = 32
+# Shallow enough that evidence, receipt and verdict can carry the value and stay within canonical.MAX_DEPTH.
+MAX_FIELD_DEPTH = 24
 
 _FIELD_LABEL = b"audit-ledger/field/v1\x00"
 
 
-def commit_fields(values: Mapping[str, JsonValue], *, salt: bytes, schema: Schema, log: str, id: str) -> bytes:
+def commit_fields(
+    values: Mapping[str, JsonValue], *, salt: bytes, schema: Schema, log: str, id: str
+) -> bytes:
     """Return the 32-byte commitment to the private fields `values`; an absent field is a missing key.
 
     `salt` is the record's 32 random bytes. Raises MalformedError for a null, a field that the schema does not
@@ -58,7 +62,9 @@ def check_fields(
     `schema` must be the one whose hash stands in the entry. Raises CommitmentError.
     """
     if len(items) != len(schema.private):
-        raise CommitmentError(f"The schema has {len(schema.private)} private fields, {len(items)} are stated.")
+        raise CommitmentError(
+            f"The schema has {len(schema.private)} private fields, {len(items)} are stated."
+        )
     leaves: list[bytes] = []
     shown: dict[str, JsonValue] = {}
     try:
@@ -98,7 +104,9 @@ def _leaves(values: Mapping[str, JsonValue], salt: bytes, schema: Schema) -> lis
         if value is not None:
             present += 1
         field_salt = encode_base64url(_field_salt(salt, name))
-        leaves.append(b'["%b","%b",%b]' % (field_salt.encode(), name.encode(), encode(value)))
+        leaves.append(
+            b'["%b","%b",%b]' % (field_salt.encode(), name.encode(), encode(value, max_depth=MAX_FIELD_DEPTH))
+        )
     if present != len(values):
         raise MalformedError("A private field is null or not in the schema.")
     return leaves

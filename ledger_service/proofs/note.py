@@ -25,10 +25,11 @@ ALG_EIP712 = b"\xffaudit-ledger/eip712-checkpoint/v1"
 
 PUBLIC_KEY_SIZES = {ALG_ED25519: 32, ALG_COSIGNATURE: 32, ALG_MLDSA44: 1312, ALG_EIP712: 33}
 KEY_ID_SIZE = 4
+MAX_NAME_SIZE = 255  # what a cosigned message has room for
 MAX_NOTE_SIZE = 1 << 20
 MAX_SIGNATURES = 64
 
-_KEY_NAME = re.compile(r"[^\s+\x00-\x20\x7f]+")
+_KEY_NAME = re.compile(r"[^\s+\x00-\x20\x7f\ud800-\udfff]+")
 _SIGNATURE_LINE = re.compile(r"\u2014 ([^ ]+) ([A-Za-z0-9+/]+={0,2})")
 _VKEY = re.compile(r"([^+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]+={0,2})")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
@@ -65,8 +66,10 @@ def make_vkey(name: str, *, alg: bytes, public_key: bytes) -> VerifierKey:
     """Return the key with its id, SHA-256(name || 0x0A || alg || public key)[:4]; raises MalformedError."""
     if PUBLIC_KEY_SIZES.get(alg) != len(public_key):
         raise MalformedError("The verifier key is of an unknown type or of the wrong length.")
-    if _KEY_NAME.fullmatch(name) is None:
-        raise MalformedError("A key name is empty or holds a space, a plus or a control character.")
+    if _KEY_NAME.fullmatch(name) is None or len(name.encode()) > MAX_NAME_SIZE:
+        raise MalformedError(
+            "A key name is empty, too long, or holds a space, a plus or a control character."
+        )
     key_id = sha256(name.encode() + b"\n" + alg + public_key).digest()[:KEY_ID_SIZE]
     return VerifierKey(name, key_id, alg, public_key)
 

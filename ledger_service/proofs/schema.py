@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from ledger_service.errors import MalformedError
-from ledger_service.proofs.canonical import decode, encode, encode_base64url
+from ledger_service.proofs.canonical import JsonValue, decode, encode, encode_base64url
 from ledger_service.proofs.shapes import list_of, object_of, text_of
 
 SCHEMA_VERSION = "audit-ledger/schema/v1"
@@ -47,21 +47,29 @@ class Schema:
 
 def format_schema(schema: Schema) -> bytes:
     """Return the canonical JSON that `schema_hash` hashes."""
-    return encode(
-        {"v": SCHEMA_VERSION, "kind": schema.kind, "private": schema.private, "public": schema.public}
-    )
+    return encode(schema_json(schema))
 
 
 def parse_schema(data: bytes) -> Schema:
     """Return the schema that `format_schema` writes as `data`; raises MalformedError."""
-    members = object_of(decode(data), ("v", "kind", "private", "public"), what="The schema")
+    return parse_schema_json(decode(data))
+
+
+def schema_json(schema: Schema) -> dict[str, JsonValue]:
+    """Return the schema as a JSON object, as it stands in receipts and evidence."""
+    return {"v": SCHEMA_VERSION, "kind": schema.kind, "private": schema.private, "public": schema.public}
+
+
+def parse_schema_json(value: JsonValue) -> Schema:
+    """Return the schema that `schema_json` writes as `value`; raises MalformedError."""
+    members = object_of(value, ("v", "kind", "private", "public"), what="The schema")
     if members["v"] != SCHEMA_VERSION:
         raise MalformedError("The schema is of an unknown version.")
-    return Schema(
-        kind=text_of(members["kind"], what="The kind"),
-        private=tuple(text_of(name, what="A field name") for name in list_of(members["private"], what="private")),
-        public=tuple(text_of(name, what="A field name") for name in list_of(members["public"], what="public")),
+    private, public = (
+        tuple(text_of(name, what="A field name") for name in list_of(members[side], what=side))
+        for side in ("private", "public")
     )
+    return Schema(kind=text_of(members["kind"], what="The kind"), private=private, public=public)
 
 
 def schema_hash(schema: Schema) -> bytes:
