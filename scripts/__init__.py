@@ -1,0 +1,1 @@
+"""Developer commands. Each is at most a hundred lines; run them as `python -m scripts.NAME`."""
