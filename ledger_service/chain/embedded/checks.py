@@ -1,0 +1,88 @@
+"""Reads a whole chain and checks it: what `--check` does, and what the crash tests rely on."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import rlp
+from eth.db.trie import make_trie_root_and_nodes
+from eth_hash.auto import keccak
+from eth_typing import Address
+
+from ledger_service.chain.embedded.chain import EmbeddedChain
+from ledger_service.chain.embedded.logs import collect_logs
+from ledger_service.chain.embedded.store import LogRow
+from ledger_service.errors import ChainFileError
+
+if TYPE_CHECKING:
+    from eth.abc import BlockHeaderAPI
+
+    from ledger_service.chain.embedded.store import ChainFile
+
+
+@dataclass(frozen=True, slots=True)
+class ChainCheck:
+    """What was read and found right."""
+
+    chain_id: int
+    blocks: int
+    transactions: int
+    logs: int
+
+    def as_dict(self) -> dict[str, int]:
+        """Return the numbers by name."""
+        return asdict(self)
+
+
+def check_chain(file: ChainFile) -> ChainCheck:
+    """Check every block: hash, parent, time, transactions and receipts against their roots, and the log index.
+
+    Raises ChainFileError at the first that is wrong. States are not executed again; that the newest state can be read
+    is checked.
+    """
+    chain = EmbeddedChain(file)
+    head = chain.head()
+    transactions = logs = 0
+    parent: BlockHeaderAPI | None = None
+    for number in range(head.block_number + 1):
+        header = _check_header(chain, number, parent)
+        receipts = [each.receipt for each in chain.receipts(header)]
+        block = chain.block(header)
+        if make_trie_root_and_nodes(block.transactions)[0] != header.transaction_root:
+            raise ChainFileError("A block's transactions do not have its root.", number=number)
+        if make_trie_root_and_nodes(receipts)[0] != header.receipt_root:
+            raise ChainFileError("A block's receipts do not have its root.", number=number)
+        if _indexed_logs(file, number) != collect_logs(block, receipts):
+            raise ChainFileError("The log index does not agree with a block's receipts.", number=number)
+        for place, transaction in enumerate(block.transactions):
+            found = chain.transaction(transaction.hash)
+            if found is None or (found.header.hash, found.place) != (header.hash, place):
+                raise ChainFileError("The transaction index does not agree with a block.", number=number)
+        transactions += len(receipts)
+        logs += sum(len(each.logs) for each in receipts)
+        parent = header
+    ((beyond,),) = file.ask("SELECT count(*) FROM logs WHERE block>?", (head.block_number,))
+    if beyond:
+        raise ChainFileError("The log index knows blocks after the newest.", number=head.block_number)
+    chain.state(head).get_balance(Address(chain.identity.funded))
+    return ChainCheck(chain.identity.chain_id, head.block_number + 1, transactions, logs)
+
+
+def _check_header(chain: EmbeddedChain, number: int, parent: BlockHeaderAPI | None) -> BlockHeaderAPI:
+    header = chain.header_at(number)
+    if header is None:
+        raise ChainFileError("A block is missing.", number=number)
+    stored = chain.file.read(header.hash)
+    if stored is None or keccak(stored) != header.hash or rlp.encode(header) != stored:
+        raise ChainFileError("A block's header does not have its hash.", number=number)
+    if header.block_number != number:
+        raise ChainFileError("A block has another number than its place.", number=number)
+    if parent is not None and (header.parent_hash != parent.hash or header.timestamp <= parent.timestamp):
+        raise ChainFileError("A block does not follow its parent.", number=number)
+    return header
+
+
+def _indexed_logs(file: ChainFile, number: int) -> list[LogRow]:
+    rows = file.ask("SELECT * FROM logs WHERE block=? ORDER BY place", (number,))
+    return [LogRow.from_row(row) for row in rows]
