@@ -1,0 +1,99 @@
+"""What to ask of the chain next, given what it holds now. Nothing here is sent or stored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ledger_service.chain.actions import Request
+from ledger_service.chain.anchor_store import PlannedAnchor
+from ledger_service.chain.contract import SignedHead, deployment
+from ledger_service.chain.head_signer import compact_line, key_address
+from ledger_service.proofs.note import parse_note
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Mapping
+
+    from ledger_service.chain.abi import Artifact
+    from ledger_service.chain.account import Call, Fees
+    from ledger_service.chain.anchor_store import AnchorStore
+    from ledger_service.chain.contract import CheckpointLogContract, Head
+    from ledger_service.chain.pins import ChainPins, PinnedChain
+    from ledger_service.chain.sending import Sender
+    from ledger_service.chain.source import LogHead, ProofSource
+    from ledger_service.chain.watch import Findings
+
+
+class Planner:
+    """Makes requests for one look, as many as there is room for. `fees` are the same for all of them."""
+
+    __slots__ = ("_fees", "_room", "_sender", "requests")
+
+    def __init__(self, sender: Sender, *, fees: Fees, room: int) -> None:
+        """Estimate gas through `sender`; take at most `room` requests."""
+        self._sender = sender
+        self._fees = fees
+        self._room = room
+        self.requests: list[Request] = []
+
+    def deploy(self, artifact: Artifact, *, chain: PinnedChain, pins: ChainPins, account: bytes) -> None:
+        """Ask for a contract whose only opener is our account."""
+        call = deployment(artifact, opener=account)
+        gas = self._gas(call, subject=artifact.name)
+        if gas is not None:
+            also = pins.plan_contract(chain, artifact.name, creator=account)
+            self.requests.append(Request("deploy", call, gas=gas, fees=self._fees, also=also))
+
+    def open_logs(
+        self, contract: CheckpointLogContract, logs: Iterable[LogHead], *, source: ProofSource, account: bytes
+    ) -> None:
+        """Ask for logs to be opened, with our account as the publisher."""
+        for log in logs:
+            head_key = key_address(source.signed(log.log).head_key)
+            call = contract.open_log(log.origin, publisher=account, head_key=head_key)
+            gas = self._gas(call, subject=log.origin)
+            if gas is not None:
+                self.requests.append(Request("open", call, gas=gas, fees=self._fees, log=log.log))
+
+    def publish(
+        self,
+        contract: CheckpointLogContract,
+        *,
+        row: int,
+        findings: Findings,
+        heads: Mapping[int, LogHead],
+        resting: Container[int],
+        source: ProofSource,
+        store: AnchorStore,
+    ) -> None:
+        """Ask for the newest checkpoint of each log whose accepted head is older and that is not resting.
+
+        However many checkpoints were missed, one anchor covers them all.
+        """
+        for log, accepted in sorted(findings.accepted.items()):
+            if log in resting or heads[log].size <= accepted.size:
+                continue
+            signed = source.signed(log)
+            call = publish_call(contract, findings.log_ids[log], source=source, log=log, accepted=accepted)
+            gas = self._gas(call, subject=heads[log].origin)
+            if gas is not None:
+                anchor = PlannedAnchor(row, log, signed.head.size, signed.head.root)
+                also = store.plan(anchor)
+                self.requests.append(
+                    Request("publish", call, gas=gas, fees=self._fees, log=log, size=anchor.size, also=also)
+                )
+
+    def _gas(self, call: Call, *, subject: str) -> int | None:
+        if len(self.requests) >= self._room:
+            return None
+        return self._sender.gas_for(call, subject=subject)
+
+
+def publish_call(
+    contract: CheckpointLogContract, log_id: bytes, *, source: ProofSource, log: int, accepted: Head
+) -> Call:
+    """Return the call that brings a log's newest checkpoint to a contract whose newest head is `accepted`."""
+    signed = source.signed(log)
+    line = compact_line(parse_note(signed.note), signed.head_key)
+    path = source.prove_consistency(log, accepted.size, signed.head.size) if accepted.size > 0 else ()
+    offered = SignedHead(signed.head.size, signed.head.root, line.r, line.vs)
+    return contract.publish(log_id, accepted=accepted, offered=offered, path=path)
