@@ -17,7 +17,7 @@ _SQLITE: Final[dict[int, type[StorageError]]] = {
     5: StorageBusyError,  # SQLITE_BUSY: another process holds the write lock
     6: StorageBusyError,  # SQLITE_LOCKED
     7: StorageUnavailableError,  # SQLITE_NOMEM
-    8: StorageFatalError,  # SQLITE_READONLY: the file was moved, or a failing disk remounted read-only
+    8: StorageFatalError,  # SQLITE_READONLY_…: the file was moved or replaced under us
     10: StorageFatalError,  # SQLITE_IOERR
     11: StorageFatalError,  # SQLITE_CORRUPT
     13: DiskFullError,  # SQLITE_FULL
@@ -25,6 +25,8 @@ _SQLITE: Final[dict[int, type[StorageError]]] = {
     15: StorageBusyError,  # SQLITE_PROTOCOL: too many processes race for the WAL index
     26: StorageFatalError,  # SQLITE_NOTADB
 }
+
+_SQLITE_READONLY: Final = 8  # without an extended code: a statement that writes, on a reader's connection
 
 # PostgreSQL error codes (postgresql.org/docs/15/errcodes-appendix.html), the most exact first.
 _POSTGRES: Final[tuple[tuple[str, type[StorageError]], ...]] = (
@@ -50,7 +52,7 @@ def classify_error(error: BaseException) -> type[StorageError] | None:
     origin = getattr(error, "orig", None) or error
     number = getattr(origin, "sqlite_errorcode", None)
     if isinstance(number, int):
-        return _SQLITE.get(number & 0xFF)
+        return None if number == _SQLITE_READONLY else _SQLITE.get(number & 0xFF)
     if not _is_postgres(origin):
         return None
     state = getattr(origin, "sqlstate", None)
