@@ -60,10 +60,10 @@ def compile_sources(sources: dict[str, str]) -> dict[str, Contract]:
     solc = ROOT / "scripts" / "solc"
     version = solcx.wrapper.get_solc_version(solc).base_version
     if version != SOLC_VERSION:
-        raise SystemExit(f"solc {SOLC_VERSION} is pinned, but node_modules holds {version}: run `npm ci`")
+        raise RuntimeError(f"solc {SOLC_VERSION} is pinned, but node_modules holds {version}: run `npm ci`")
     output = solcx.compile_standard(compiler_input(sources), solc_binary=solc)
     if output.get("errors"):
-        raise SystemExit("\n".join(error["formattedMessage"] for error in output["errors"]))
+        raise RuntimeError("\n".join(error["formattedMessage"] for error in output["errors"]))
     return {name: contract for file in output["contracts"].values() for name, contract in file.items()}
 
 
