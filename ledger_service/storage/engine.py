@@ -24,6 +24,7 @@ from ledger_service.errors import (
     LedgerError,
     StorageError,
     StorageFatalError,
+    StorageUnavailableError,
     UnsafeStorageError,
 )
 from ledger_service.storage import failpoints, postgres, sqlite
@@ -192,6 +193,22 @@ class Database:
         with self.write("storage.migrate") as conn:
             tables.create_all(conn)
 
+    def flush_journal(self) -> None:
+        """Move everything out of SQLite's journal and empty it: then erased bytes are in no file any more.
+
+        Raises StorageBusyError while somebody reads an older snapshot. PostgreSQL recycles its own.
+        """
+        if self.dialect != "sqlite":
+            return
+        with self._turn():
+            conn = self._take(self._writers)
+            try:
+                sqlite.empty_wal(conn)
+            except BaseException as error:  # noqa: BLE001  it is always raised again
+                self._end(conn, self._writers)
+                self._raise_typed(error)
+            self._writers.give(conn)
+
     def close(self) -> None:
         """Close the connections that are not in use."""
         self._readers.clear()
@@ -205,6 +222,9 @@ class Database:
                 transaction.commit()
         except BaseException as error:
             known = commit_outcome(error) == "undone"
+            if known:
+                # SQLAlchemy counts the transaction as ended; on SQLite, after SQLITE_BUSY, it is still open.
+                conn.connection.rollback()
             self._end(conn, self._writers, keep=known)
             if known:
                 self._raise_typed(error)
@@ -238,6 +258,10 @@ class Database:
             raise error
         if kind is StorageFatalError:
             raise self._poison(error, step=None) from error
+        if kind is StorageUnavailableError:
+            # A server that went away took all connections with it; the next caller opens a new one.
+            self._readers.clear()
+            self._writers.clear()
         raise kind from error
 
     def _poison(self, error: BaseException, *, step: str | None) -> StorageFatalError:

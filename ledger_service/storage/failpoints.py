@@ -25,6 +25,7 @@ NAMES: Final[dict[str, str]] = {
     "accounts.write": "An organization, an API key or a scope is stored.",
     "chain.block": "The embedded chain stores a block and its head pointer, in one transaction.",
     "chain.broadcast": "A stored raw transaction is sent to the node.",
+    "chain.guard": "The guard file, which tells how far each log was published, gets its new contents.",
     "chain.observe": "What the chain says about a transaction is stored.",
     "chain.pin": "Chain id, genesis hash and code hash are stored on first use.",
     "chain.plan": "The nonce and the raw signed transaction of an anchor are stored, before it is sent.",

@@ -24,6 +24,11 @@ class FairLock:
         self._owner: int | None = None
         self._queue: deque[tuple[int, threading.Lock]] = deque()
 
+    @property
+    def waiting(self) -> int:
+        """How many threads wait for it now."""
+        return len(self._queue)
+
     @contextmanager
     def hold(self, timeout_s: float) -> Iterator[None]:
         """Hold the lock for the block.

@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
 
-from ledger_service.errors import UnsafeStorageError
+from ledger_service.errors import StorageBusyError, UnsafeStorageError
 from ledger_service.storage.fair_lock import FairLock
 from ledger_service.storage.filesystem import check_local, sync_directory
 
@@ -32,9 +32,9 @@ _WAL_DEFECT_TO: Final = (3, 51, 2)
 PAGE_BYTES: Final = 4096
 WRITER_CACHE_KIB: Final = 256 * 1024
 READER_CACHE_KIB: Final = 16 * 1024
-# A checkpoint copies a page once, however often it was changed since the last one. Random record ids touch many
-# pages of a large index, so a long WAL saves more than it costs: at 10⁶ rows 16,384 pages took 55 µs a record,
-# 32,768 took 42, 65,536 took 41 and twice the space.
+# A checkpoint copies a page once, however often it was changed since the last one. Random record ids touch
+# many pages of a large index, so a long WAL saves more than it costs: at 10⁶ rows 16,384 pages took 55 µs a
+# record, 32,768 took 42, and 65,536 took 41 with twice the space.
 CHECKPOINT_PAGES: Final = 32_768
 WAL_LIMIT_BYTES: Final = 192 * 1024 * 1024
 
@@ -126,6 +126,13 @@ def writer_lock(path: Path) -> FairLock:
     """Return the one lock for writers of this file in this process, whoever opened it."""
     with _locks_guard:
         return _locks.setdefault(path.resolve(), FairLock())
+
+
+def empty_wal(conn: Connection) -> None:
+    """Checkpoint everything and cut the WAL to nothing; StorageBusyError while a reader still needs it."""
+    (busy, _frames, _moved) = _driver_connection(conn).execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        raise StorageBusyError
 
 
 def _begin_immediate(conn: Connection) -> None:

@@ -37,9 +37,14 @@ def test_write_is_there_for_the_next_reader(store: NotesDatabase) -> None:
 
 def test_error_undoes_everything(store: NotesDatabase) -> None:
     """An error anywhere in the block leaves nothing of the block."""
-    with pytest.raises(RuntimeError, match="changed my mind"), store.db.write("records.accept") as conn:
-        conn.execute(notes.insert(), {"word": "half"})
-        raise RuntimeError("changed my mind")
+
+    def change_my_mind() -> None:
+        with store.db.write("records.accept") as conn:
+            conn.execute(notes.insert(), {"word": "half"})
+            raise RuntimeError("changed my mind")
+
+    with pytest.raises(RuntimeError, match="changed my mind"):
+        change_my_mind()
     assert store.words() == []
 
 
@@ -47,8 +52,7 @@ def test_constraint_is_told_as_it_is(store: NotesDatabase) -> None:
     """A taken unique key raises the database's own error, undoes the write, and writing goes on."""
     store.add("one")
     with pytest.raises(IntegrityError), store.db.write("records.accept") as conn:
-        conn.execute(notes.insert(), {"word": "two"})
-        conn.execute(notes.insert(), {"word": "one"})
+        conn.execute(notes.insert(), [{"word": "two"}, {"word": "one"}])
     store.add("three")
     assert store.words() == ["one", "three"]
     assert store.db.failure is None
@@ -140,7 +144,9 @@ def test_database_does_not_survive_a_fork(sqlite_url: str) -> None:
         "    os._exit(0)\n"
         "os.wait()\n"
     )
-    shown = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    shown = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert shown.stdout == "refused\n"
 
 
@@ -165,7 +171,9 @@ def test_readers_are_bounded(sqlite_url: str) -> None:
         assert conn.execute(text("SELECT 1")).scalar_one() == 1
 
 
-@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "sqlite:////tmp/x.db?mode=ro", "mysql://host/x"])
+@pytest.mark.parametrize(
+    "url", ["sqlite://", "sqlite:///:memory:", "sqlite:////tmp/x.db?mode=ro", "mysql://host/x"]
+)
 def test_other_databases_are_refused(url: str) -> None:
     """Only a SQLite file or a PostgreSQL server is opened."""
     with pytest.raises(UnsafeStorageError):
@@ -176,4 +184,3 @@ def test_unreachable_server_is_named_as_such(tmp_path: Path) -> None:
     """A PostgreSQL server that is not there gives StorageUnavailableError."""
     with pytest.raises(StorageUnavailableError):
         Database.open(f"postgresql://nobody@/nothing?host={tmp_path}", wait_s=1)
-
