@@ -256,6 +256,20 @@ class LogExistsError(LogError):
     message = "A log of this origin exists already."
 
 
+class UnknownEntryError(LogError):
+    """An index beyond the published entries of a log."""
+
+    code = "unknown_entry"
+    message = "The log has no published entry of this index."
+
+
+class UnknownCheckpointError(LogError):
+    """A size for which the log has published no checkpoint."""
+
+    code = "unknown_checkpoint"
+    message = "The log has published no checkpoint of this size."
+
+
 class FencedError(LogError):
     """Another sequencer has taken the log over. This one must not write to it again."""
 

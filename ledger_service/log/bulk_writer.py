@@ -1,0 +1,149 @@
+"""A bulk request on its way: lines in, a result for each line out, in order, while more is coming in.
+
+Three things go on at the same time for different chunks: keys are found, records are prepared (in other
+processes if there are any), and the ledger thread accepts and sequences.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from ledger_service.errors import LedgerError, OverloadedError
+from ledger_service.records.bulk import CHUNK_LINES, BulkChunk, subjects_of
+from ledger_service.records.outcomes import Rejected
+from ledger_service.records.preparation import Prepared
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from concurrent.futures import Future
+
+    from ledger_service.clock import Clock
+    from ledger_service.log.ledger_thread import LedgerThread
+    from ledger_service.log.tickets import Position, Ticket
+    from ledger_service.records.bulk import BulkPreparer, BulkRow
+    from ledger_service.records.intake import Intake
+    from ledger_service.records.kinds import Kind
+    from ledger_service.records.outcomes import Outcome
+    from ledger_service.records.preparation import LogTarget
+    from ledger_service.storage.engine import Database
+
+
+@dataclass(frozen=True, slots=True)
+class LineResult:
+    """What became of one line, counted from 1. `position` is None until its record is published."""
+
+    line: int
+    outcome: Outcome
+    position: Position | None
+
+
+@dataclass(frozen=True, slots=True)
+class BulkRequest:
+    """Lines for one log. Sent again under the same key, no line is recorded twice."""
+
+    target: LogTarget
+    kind: Kind
+    idempotency_key: str | None
+    lines: Iterable[bytes]
+
+
+class BulkWriter:
+    """Writes bulk requests through the ledger thread."""
+
+    __slots__ = ("_bound_s", "_chunk", "_clock", "_database", "_intake", "_ledger", "_preparer")
+
+    def __init__(
+        self,
+        database: Database,
+        intake: Intake,
+        ledger: LedgerThread,
+        preparer: BulkPreparer,
+        *,
+        clock: Clock,
+        bound_s: float,
+        chunk_lines: int = CHUNK_LINES,
+    ) -> None:
+        """Wait at most `bound_s` for a chunk to be published, then give its results without positions."""
+        self._database = database
+        self._intake = intake
+        self._ledger = ledger
+        self._preparer = preparer
+        self._clock = clock
+        self._bound_s = bound_s
+        self._chunk = chunk_lines
+
+    def write(self, request: BulkRequest) -> Iterator[LineResult]:
+        """Write the lines and give their results in order.
+
+        A LedgerError ends the request where it happens: results that were given hold, and the rest can
+        be sent again under the same key.
+        """
+        lines = iter(request.lines)
+        preparing: deque[tuple[int, Future[list[BulkRow]]]] = deque()
+        writing: deque[_Chunk] = deque()
+        first_line = 1
+        while True:
+            chunk = list(islice(lines, self._chunk))
+            if chunk:
+                preparing.append((first_line, self._preparer.submit(self._bind(request, chunk, first_line))))
+                first_line += len(chunk)
+            if preparing and (not chunk or len(preparing) > _PREPARING):
+                start, rows = preparing.popleft()
+                writing.append(_Chunk(start, rows.result(), self._ledger))
+            if writing and (not chunk or len(writing) > _WRITING):
+                yield from writing.popleft().results(self._bound_s)
+            if not (chunk or preparing or writing):
+                return
+
+    def _bind(self, request: BulkRequest, lines: list[bytes], first_line: int) -> BulkChunk:
+        subjects = subjects_of(request.kind, lines)
+        with self._database.write("records.keys") as conn:
+            writer, org, keys = self._intake.writer_keys(conn, request.target, subjects)
+        return BulkChunk(
+            target=request.target,
+            kind=request.kind,
+            lines=lines,
+            first_line=first_line,
+            idempotency_key=request.idempotency_key,
+            accepted=self._clock.now().replace(microsecond=0),
+            writer=writer,
+            org=org,
+            subjects=keys,
+        )
+
+
+# Chunks being prepared at a time, so that two workers always have one, and chunks in the ledger thread.
+_PREPARING = 3
+_WRITING = 1
+
+
+class _Chunk:
+    """A prepared chunk in the hands of the ledger thread."""
+
+    def __init__(self, first_line: int, rows: list[BulkRow], ledger: LedgerThread) -> None:
+        self._first_line = first_line
+        self._rows = rows
+        self._ticket = _submit(ledger, [row for row in rows if isinstance(row, Prepared)])
+
+    def results(self, bound_s: float) -> Iterator[LineResult]:
+        outcomes = iter(self._ticket.wait_accepted() or ())
+        positions = self._ticket.wait_published(bound_s) or {}
+        for line, row in enumerate(self._rows, self._first_line):
+            if isinstance(row, LedgerError):
+                yield LineResult(line, Rejected(row), None)
+                continue
+            outcome = next(outcomes)
+            record = None if isinstance(outcome, Rejected) else outcome.record
+            yield LineResult(line, outcome, positions.get(record) if record is not None else None)
+
+
+def _submit(ledger: LedgerThread, rows: list[Prepared]) -> Ticket:
+    # A bulk request has time: it waits where a single write would be turned away.
+    while True:
+        try:
+            return ledger.submit(rows)
+        except OverloadedError:
+            ledger.wait_for_room()

@@ -1,0 +1,1 @@
+"""From a validated payload to an accepted record: kinds, intake, idempotency, outbox."""

@@ -1,0 +1,88 @@
+"""Kinds of records: a name, a schema, and the function that turns a payload into fields or refuses it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypedDict
+
+from ledger_service.errors import InvalidPayloadError, UnknownKindError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
+
+    from ledger_service.proofs.canonical import JsonValue
+    from ledger_service.proofs.schema import Schema
+
+# A reader mends the first few mistakes at a time; more would only make the answer large.
+MOST_PROBLEMS = 20
+
+
+class FieldProblem(TypedDict):
+    """One mistake in a payload: where, such as `items[0].quantity`, and what is asked there."""
+
+    field: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedRecord:
+    """The fields of a valid payload. An absent field is a missing key, never None.
+
+    `subject` names whose data the private fields are (None: the organization's own), `reference` the
+    writer's own number for the record, under which it is found again.
+    """
+
+    private: dict[str, JsonValue]
+    public: dict[str, JsonValue]
+    subject: str | None
+    reference: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of record. Its functions are module-level ones, so that it can be sent to another process.
+
+    `collection` is the word in URLs and origins. `parse(payload, now)` returns the fields or raises
+    InvalidPayloadError. `subject_of(payload)` returns the subject of a payload that is not validated
+    yet, or None when it has none that `parse` would take.
+    """
+
+    name: str
+    collection: str
+    schema: Schema
+    parse: Callable[[Mapping[str, object], datetime], ParsedRecord]
+    subject_of: Callable[[Mapping[str, object]], str | None]
+
+
+class KindRegistry:
+    """The kinds that this installation keeps."""
+
+    __slots__ = ("_kinds",)
+
+    def __init__(self, kinds: Iterable[Kind]) -> None:
+        """Hold `kinds`, each name once."""
+        self._kinds = {kind.name: kind for kind in kinds}
+
+    def get(self, name: str) -> Kind:
+        """The kind of this name; raises UnknownKindError."""
+        try:
+            return self._kinds[name]
+        except KeyError:
+            raise UnknownKindError(kind=name[:80]) from None
+
+    def all(self) -> tuple[Kind, ...]:
+        """Every kind, by name."""
+        return tuple(kind for _, kind in sorted(self._kinds.items()))
+
+    def in_collection(self, collection: str) -> tuple[Kind, ...]:
+        """The kinds of one collection, by name; raises UnknownKindError when there are none."""
+        found = tuple(kind for kind in self.all() if kind.collection == collection)
+        if not found:
+            raise UnknownKindError(collection=collection[:80])
+        return found
+
+
+def refuse(problems: list[FieldProblem]) -> InvalidPayloadError:
+    """The error that names these problems, as many as a reader can use."""
+    return InvalidPayloadError(fields=problems[:MOST_PROBLEMS])

@@ -1,0 +1,85 @@
+"""The tables of records. A record's row never changes; what is erasable stands in rows of its own.
+
+Numbers of records are handed out by `record_counter` inside the accepting transaction, so that they are
+taken in the order of commit on every engine: whoever reads the outbox up to a number has missed nothing
+below it. Rows are written by the thousand. So every table grows at its end, except for one small index
+over random ids; and rows name each other by number without foreign keys, which the auditor checks
+instead.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Column, Index, PrimaryKeyConstraint, Table
+
+from ledger_service.storage.metadata import RowId, blob, instant, integer, metadata, text
+
+
+def _record_number(name: str) -> Column[int]:
+    return Column(name, RowId, primary_key=True, autoincrement=False)
+
+
+records: Final = Table(
+    "records",
+    metadata,
+    _record_number("id"),
+    # The public id, 16 random bytes; in text it is their base64url.
+    blob("rid", unique=True),
+    integer("org_id"),
+    integer("log_id"),
+    text("kind"),
+    instant("accepted"),
+    # The writer's own number for it, as a blind index under the organization's key.
+    blob("reference", nullable=True),
+    # The key that its payload is sealed under; null for a record without private fields.
+    integer("key_id", nullable=True),
+)
+
+# The salt of a record's own key. Deleting this row erases that one payload.
+record_salts: Final = Table(
+    "record_salts",
+    metadata,
+    _record_number("record"),
+    blob("salt"),
+)
+
+sealed_payloads: Final = Table(
+    "sealed_payloads",
+    metadata,
+    _record_number("record"),
+    integer("generation"),
+    blob("sealed"),
+)
+
+# One row for each key that a writer used. `line` numbers the rows of one bulk request and is 0
+# otherwise, so that the rows of a bulk request lie side by side.
+idempotency_keys: Final = Table(
+    "idempotency_keys",
+    metadata,
+    integer("org_id"),
+    blob("key"),
+    integer("line"),
+    integer("record"),
+    blob("fingerprint"),
+    PrimaryKeyConstraint("org_id", "key", "line"),
+    sqlite_with_rowid=False,
+)
+
+# Accepted records that no log has given an index yet. The entry is what the log will hash.
+outbox: Final = Table(
+    "outbox",
+    metadata,
+    _record_number("record"),
+    integer("log_id"),
+    blob("leaf"),
+    blob("entry"),
+    Index(None, "log_id", "record"),
+)
+
+record_counter: Final = Table(
+    "record_counter",
+    metadata,
+    Column("id", BigInteger(), primary_key=True, autoincrement=False),
+    integer("last"),
+)
