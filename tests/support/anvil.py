@@ -5,15 +5,14 @@ The binary comes with the npm platform package; elsewhere one on the PATH serves
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import threading
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
+from tests.support.json_rpc import JsonRpc
 from tests.support.processes import ChildProcess
 
 if TYPE_CHECKING:
@@ -89,27 +88,18 @@ class Anvil:
         """The TCP port on loopback."""
         return int(self.url.rsplit(":", 1)[1])
 
-    def call(self, method: str, *parameters: object) -> Any:
-        """One JSON-RPC call; raises RuntimeError with the node's words when it answers with an error."""
-        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}).encode()
-        request = urllib.request.Request(self.url, body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=30) as response:
-            answer = json.loads(response.read())
-        if "error" in answer:
-            raise RuntimeError(f"{method}: {answer['error']}")
-        return answer["result"]
-
-    def block_hash(self, number: int) -> str:
-        """The hash of the canonical block at that height."""
-        return str(self.call("eth_getBlockByNumber", hex(number), False)["hash"])  # noqa: FBT003 - JSON-RPC's order
+    @property
+    def rpc(self) -> JsonRpc:
+        """The node's JSON-RPC."""
+        return JsonRpc(self.url)
 
     def mine(self, blocks: int = 1) -> None:
         """Make that many blocks now."""
-        self.call("anvil_mine", hex(blocks))
+        self.rpc.call("anvil_mine", hex(blocks))
 
     def reorganize(self, depth: int) -> None:
         """Replace the newest `depth` blocks with as many empty ones; their transactions are gone."""
-        self.call("anvil_reorg", depth, [])
+        self.rpc.call("anvil_reorg", depth, [])
 
     def stop(self) -> None:
         """End the node."""

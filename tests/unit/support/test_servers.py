@@ -65,11 +65,11 @@ def test_a_child_dies_with_its_group() -> None:
 def test_anvil_mines_and_forgets() -> None:
     """Anvil has the asked chain id, mines when told, and a reorganization replaces its newest blocks."""
     with Anvil.start(chain_id=4242, mining="manual") as node:
-        assert int(node.call("eth_chainId"), 16) == 4242
+        assert int(node.rpc.call("eth_chainId"), 16) == 4242
         node.mine(3)
-        before = node.block_hash(3)
+        before = node.rpc.block_hash(3)
         node.reorganize(2)
-        after = node.block_hash(3)
+        after = node.rpc.block_hash(3)
     assert before != after
 
 
@@ -77,10 +77,10 @@ def test_another_chain_can_take_the_address() -> None:
     """A node started at a known port has another genesis than the one that was there."""
     with Anvil.start(options=["--timestamp", "1700000000"]) as first:
         port = first.port
-        genesis = first.block_hash(0)
+        genesis = first.rpc.block_hash(0)
     with Anvil.start(port=port, options=["--timestamp", "1700000001"]) as second:
         assert second.port == port
-        assert second.block_hash(0) != genesis
+        assert second.rpc.block_hash(0) != genesis
 
 
 def test_other_machines_are_out_of_reach() -> None:
