@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from ledger_service.errors import LedgerError
 from ledger_service.proofs.canonical import encode, format_time, parse_time
 from ledger_service.proofs.policy import parse_policy
 from ledger_service.proofs.trust import parse_trust
 from ledger_service.proofs.verify import Verdict, exit_code, format_verdict, people_words, verify
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 WRONG_USAGE = 64
 
@@ -48,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def describe_verdict(verdict: Verdict) -> str:
-    """Return the verdict as lines of plain text: the answer, the numbered steps, the record, what is not proven."""
+    """Return the verdict in plain text: answer, numbered steps, record, what is not proven."""
     lines = [f"{people_words(verdict.result)}: {verdict.result} ({verdict.scope}). {verdict.reason}"]
     lines += [f"{step.number} {step.outcome:<15} {step.name}: {step.detail}" for step in verdict.steps]
     if verdict.record is not None:

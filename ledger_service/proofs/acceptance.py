@@ -12,13 +12,16 @@ It is a signed note whose key is named `<origin>/acceptance`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from typing import TYPE_CHECKING
 
 from ledger_service.errors import MalformedError, SignatureError
 from ledger_service.proofs.canonical import format_time, parse_time
 from ledger_service.proofs.entry import ORIGIN
 from ledger_service.proofs.note import VerifierKey, check_ed25519, decode_base64, encode_base64, parse_note
 from ledger_service.proofs.types import LeafHash, Origin
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 ACCEPTANCE_VERSION = "audit-ledger/acceptance/v1"
 
@@ -29,7 +32,7 @@ _SEQUENCED_BY = "sequenced-by "
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """An entry of this hash was accepted and will stand in the log by `sequenced_by`, or the operator has failed."""
+    """An entry of this hash was accepted and will be in the log by `sequenced_by`, or the operator failed."""
 
     origin: Origin
     leaf: LeafHash

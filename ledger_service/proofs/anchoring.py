@@ -1,16 +1,20 @@
-"""Step 6 of the verdict: is the checkpoint anchored, and between which two moments was the entry made?"""
+"""Step 6 of the verdict: whether the checkpoint is anchored, and between which moments the entry was made."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from typing import TYPE_CHECKING
 
 from ledger_service.errors import AnchorError, CouldNotCheckError
 from ledger_service.proofs.canonical import format_time
-from ledger_service.proofs.case import Case
 from ledger_service.proofs.chain_view import GRADE_STATED, AnchorFinding
-from ledger_service.proofs.evidence import Anchor
-from ledger_service.proofs.trust import TrustedAnchor
 from ledger_service.proofs.verdict import Interval
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from ledger_service.proofs.case import Case
+    from ledger_service.proofs.evidence import Anchor
+    from ledger_service.proofs.trust import TrustedAnchor
 
 SELF_ANCHORED = (
     "self-anchored: the operator runs this chain, so it gives order and tamper evidence to those who kept a "
@@ -24,8 +28,8 @@ NO_LOWER_BOUND = (
 def check_anchors(case: Case) -> str:
     """Return what proves the best anchor and note its interval in `case`.
 
-    Raises AnchorError when an anchor contradicts checkpoint, entry or chain; CouldNotCheckError when the evidence
-    has none, or none that a chain at hand bears out: it is then stated only.
+    Raises AnchorError when an anchor contradicts checkpoint, entry or chain; CouldNotCheckError when there is
+    none, or none that a chain at hand bears out: it is then stated only.
     """
     if not case.evidence.anchors:
         raise CouldNotCheckError("The evidence has no anchor: no chain was asked to keep this checkpoint.")
@@ -104,6 +108,6 @@ def _check_accepted(case: Case, after: datetime | None, before: datetime) -> Non
     accepted, tolerance = case.entry.accepted, case.question.tolerance
     if accepted > before + tolerance or (after is not None and accepted < after - tolerance):
         raise AnchorError(
-            f"The entry says it was accepted at {format_time(accepted)}, which lies outside the interval of its "
-            f"anchor by more than {case.question.trust.accepted_tolerance_s} s."
+            f"The entry says it was accepted at {format_time(accepted)}, which lies outside the interval of "
+            f"its anchor by more than {case.question.trust.accepted_tolerance_s} s."
         )

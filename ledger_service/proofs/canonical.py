@@ -10,22 +10,25 @@ import json
 import re
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from json.encoder import encode_basestring
-from typing import NoReturn, TypeAlias
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from ledger_service.errors import MalformedError
 
-JsonValue: TypeAlias = "None | bool | int | str | Sequence[JsonValue] | Mapping[str, JsonValue]"
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+JsonValue: TypeAlias = "bool | int | str | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
 """What canonical JSON can hold. On encoding, sequences must be lists or tuples and mappings dicts."""
 
 MAX_DEPTH = 32
 MAX_INTEGER = 2**53 - 1
 
-_KEY = re.compile(r"[a-z0-9_]+")
+_KEYS = re.compile(r"[a-z0-9_]+(?:,[a-z0-9_]+)*")
 # A string (even an unterminated one, so that the scan stays linear), or one bracket.
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
+_WORDS = {None: "null", True: "true", False: "false"}
 _ZERO = timedelta(0)
 
 
@@ -63,12 +66,8 @@ def _text_of(value: JsonValue, depth: int) -> str:
         if -MAX_INTEGER <= value <= MAX_INTEGER:  # type: ignore[operator]
             return str(value)
         raise MalformedError("An integer is outside +-(2^53 - 1).")
-    if value is None:
-        return "null"
-    if value is True:
-        return "true"
-    if value is False:
-        return "false"
+    if value is None or kind is bool:
+        return _WORDS[value]  # type: ignore[index]
     if depth < 1:
         raise MalformedError("The JSON is nested too deeply.")
     if kind is dict:
@@ -79,10 +78,15 @@ def _text_of(value: JsonValue, depth: int) -> str:
 
 
 def _object_text(value: Mapping[str, JsonValue], depth: int) -> str:
-    for key in value:
-        if type(key) is not str or _KEY.fullmatch(key) is None:
-            raise MalformedError("An object key is not made of a-z, 0-9 and _.")
-    return "{" + ",".join([f'"{key}":{_text_of(value[key], depth)}' for key in sorted(value)]) + "}"
+    try:
+        keys = sorted(value)
+        joined = ",".join(keys)
+    except TypeError:
+        raise MalformedError("An object key is not a string.") from None
+    # One match for all keys. A comma within a key would show as one comma more than there are gaps.
+    if keys and (_KEYS.fullmatch(joined) is None or joined.count(",") != len(keys) - 1):
+        raise MalformedError("An object key is not made of a-z, 0-9 and _.")
+    return "{" + ",".join(['"' + key + '":' + _text_of(value[key], depth) for key in keys]) + "}"
 
 
 def _refuse_deep(data: bytes, max_depth: int) -> None:
@@ -127,7 +131,7 @@ _FROM_URL = bytes.maketrans(b"-_", b"+/")
 
 
 def format_time(value: datetime) -> str:
-    """Return an aware UTC time of whole seconds as `2026-11-22T01:02:03Z`; raises MalformedError for any other."""
+    """Return an aware UTC time of whole seconds as `2026-11-22T01:02:03Z`; raises MalformedError."""
     if value.utcoffset() != _ZERO or value.microsecond:
         raise MalformedError("A time must be in UTC and of whole seconds.")
     return value.isoformat()[:19] + "Z"

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from ledger_service.proofs.canonical import JsonValue
-from ledger_service.proofs.chain_view import ChainView
-from ledger_service.proofs.checkpoint import Checkpoint
-from ledger_service.proofs.entry import Entry, Pointer
-from ledger_service.proofs.evidence import Evidence
-from ledger_service.proofs.policy import Policy
 from ledger_service.proofs.status import ACTIVE
-from ledger_service.proofs.trust import Trust, TrustedLog
-from ledger_service.proofs.verdict import Interval
+
+if TYPE_CHECKING:
+    from ledger_service.proofs.canonical import JsonValue
+    from ledger_service.proofs.chain_view import ChainView
+    from ledger_service.proofs.checkpoint import Checkpoint
+    from ledger_service.proofs.entry import Entry, Pointer
+    from ledger_service.proofs.evidence import Evidence
+    from ledger_service.proofs.policy import Policy
+    from ledger_service.proofs.trust import Trust, TrustedLog
+    from ledger_service.proofs.verdict import Interval
 
 
 @dataclass(frozen=True, slots=True)

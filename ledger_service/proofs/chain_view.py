@@ -1,15 +1,17 @@
-"""What the verifier asks of a chain. The kernel has no Keccak and no network: `chain/observer.py` implements it."""
+"""What the verifier asks of a chain: the kernel has neither Keccak nor network, `chain/observer.py` has."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from ledger_service.proofs.entry import Pointer
-from ledger_service.proofs.evidence import Anchor
-from ledger_service.proofs.note import Note, VerifierKey
-from ledger_service.proofs.trust import TrustedAnchor
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from ledger_service.proofs.entry import Pointer
+    from ledger_service.proofs.evidence import Anchor
+    from ledger_service.proofs.note import Note, VerifierKey
+    from ledger_service.proofs.trust import TrustedAnchor
 
 GRADE_NODE: Final = "proven by a node now"
 GRADE_PINNED: Final = "proven to a block hash you pinned"
@@ -36,10 +38,10 @@ class ChainStatus:
 
 
 class ChainView(Protocol):
-    """One way to look at pinned chains. Every method raises CouldNotCheckError when the chain cannot be read."""
+    """One way to look at pinned chains. Methods raise CouldNotCheckError when the chain is out of reach."""
 
     def observe_anchor(self, anchor: Anchor, *, trusted: TrustedAnchor) -> AnchorFinding:
-        """Return how far the chain bears out every member of `anchor`; raises AnchorError when it does not."""
+        """Return how the chain bears out every member of `anchor`; raises AnchorError when it does not."""
 
     def observe_status(self, pointer: Pointer, *, trusted: TrustedAnchor) -> ChainStatus:
         """Return the contract's state of the record; a record without one is active since its anchor."""

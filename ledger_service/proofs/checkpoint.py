@@ -1,4 +1,4 @@
-"""Checkpoints (C2SP tlog-checkpoint, exactly three lines) and cosignatures on them (C2SP tlog-cosignature)."""
+"""Checkpoints (C2SP tlog-checkpoint, exactly three lines) and cosignatures on them (tlog-cosignature)."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def cosigned_message(cosigner_name: str, *, timestamp: int, checkpoint: Checkpoi
 
 
 def format_cosignature_payload(timestamp: int, signature: bytes) -> bytes:
-    """Return the `timestamped_signature` structure: seconds since 1970 (1 to 2^63 - 1), then the signature."""
+    """Return a `timestamped_signature`: seconds since 1970 (1 to 2^63 - 1), then the signature."""
     if not 1 <= timestamp <= MAX_TIMESTAMP:
         raise MalformedError("A cosignature's timestamp is from 1 to 2^63 - 1.")
     return struct.pack(">Q", timestamp) + signature
@@ -97,7 +97,7 @@ def parse_cosignature_payload(payload: bytes) -> tuple[int, bytes]:
 
 
 def check_mldsa(note: Note, key: VerifierKey) -> int:
-    """Return the timestamp at which `key` (type 0x06) cosigned the checkpoint; raises SignatureError."""
+    """Return the time (seconds since 1970) at which `key` (type 0x06) cosigned; raises SignatureError."""
     if key.alg != ALG_MLDSA44:
         raise SignatureError("The verifier key is not an ML-DSA-44 key.", key=key.name)
     timestamp, signature = _cosignature(note, key)
@@ -110,7 +110,7 @@ def check_mldsa(note: Note, key: VerifierKey) -> int:
 
 
 def check_cosignature(note: Note, key: VerifierKey) -> int:
-    """Return the timestamp at which `key` (type 0x04, Ed25519) cosigned the checkpoint; raises SignatureError."""
+    """Return the time at which `key` (type 0x04, Ed25519) cosigned the checkpoint; raises SignatureError."""
     if key.alg != ALG_COSIGNATURE:
         raise SignatureError("The verifier key is not an Ed25519 cosignature key.", key=key.name)
     timestamp, signature = _cosignature(note, key)
@@ -120,7 +120,7 @@ def check_cosignature(note: Note, key: VerifierKey) -> int:
 
 
 def check_signature(note: Note, key: VerifierKey) -> int | None:
-    """Return the timestamp, if the type has one, of a checkpoint signature by `key`; raises SignatureError."""
+    """Return the time, if the type states one, at which `key` signed; raises SignatureError."""
     if key.alg == ALG_MLDSA44:
         return check_mldsa(note, key)
     if key.alg == ALG_COSIGNATURE:

@@ -1,15 +1,15 @@
 """The entry: the public bytes of a record, exactly what the log hashes (design section 5).
 
-`{"accepted":...,"by":[],"claim":{"v":"audit-ledger/claim/v1",...},"v":"audit-ledger/entry/v1"}`, at most 65,535 bytes.
+`{"accepted":...,"by":[],"claim":{...,"v":"audit-ledger/claim/v1"},"v":"audit-ledger/entry/v1"}`
 """
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from ledger_service.errors import MalformedError
 from ledger_service.proofs.canonical import (
@@ -23,6 +23,10 @@ from ledger_service.proofs.canonical import (
 from ledger_service.proofs.schema import KIND
 from ledger_service.proofs.shapes import bytes_of, integer_of, list_of, object_of, text_of
 from ledger_service.proofs.types import LeafHash, LeafIndex, Origin, RecordId
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
 
 ENTRY_VERSION = "audit-ledger/entry/v1"
 CLAIM_VERSION = "audit-ledger/claim/v1"
@@ -101,7 +105,7 @@ class Entry:
 
 
 def format_entry(entry: Entry) -> bytes:
-    """Return the entry's bytes; raises MalformedError when they would be too many or have no canonical form."""
+    """Return the entry's bytes; raises MalformedError when they are too many or not canonical."""
     data = encode(
         {
             "v": ENTRY_VERSION,
@@ -208,6 +212,6 @@ def _check_pattern(pattern: re.Pattern[str], value: str, what: str) -> None:
 
 
 def _check_tags(tags: tuple[bytes, ...]) -> None:
-    ascending = all(left < right for left, right in zip(tags, tags[1:], strict=False))
+    ascending = all(left < right for left, right in itertools.pairwise(tags))
     if not ascending or any(len(tag) != 16 for tag in tags):  # noqa: PLR2004
         raise MalformedError("The tags are not 16-byte values in ascending order, each once.")

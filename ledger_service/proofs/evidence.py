@@ -1,14 +1,13 @@
 """Evidence: everything an outsider needs to judge one record, in one JSON document (design section 11).
 
-Values of the chain (hashes, addresses, RLP) are lower-case 0x text, as every chain tool prints them; the rest is
-base64url.
+Values of the chain (hashes, addresses, RLP) are lower-case 0x text, as every chain tool prints them; the rest
+is base64url.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from typing import TYPE_CHECKING
 
 from ledger_service.errors import MalformedError
 from ledger_service.proofs.canonical import (
@@ -24,6 +23,10 @@ from ledger_service.proofs.shapes import bytes_of, hex_of, integer_of, list_of, 
 from ledger_service.proofs.status import StatusStatement, format_status, parse_status
 from ledger_service.proofs.tlog_proof import TlogProof, format_tlog_proof, parse_tlog_proof
 from ledger_service.proofs.types import RootHash, TreeSize
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
 
 EVIDENCE_VERSION = "audit-ledger/evidence/v1"
 MAX_EVIDENCE_SIZE = 8 << 20
@@ -55,7 +58,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """A head of the log that a contract accepted, and the head it accepted before that (None for its first)."""
+    """A head of the log that a contract accepted, and the one before that (None: it was the first)."""
 
     chain_id: int
     genesis_hash: bytes
@@ -74,7 +77,7 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A parsed evidence document. `fields` are items as `fields.disclose_fields` makes them, or None: not shown."""
+    """A parsed evidence document. `fields` are what `disclose_fields` makes, or None when not shown."""
 
     entry: bytes
     schema: Schema

@@ -37,7 +37,7 @@ _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 
 @dataclass(frozen=True, slots=True)
 class VerifierKey:
-    """A public key with the name and 4-byte id by which signature lines refer to it. Make one with `make_vkey`."""
+    """A public key with the name and 4-byte id by which signature lines refer to it; see `make_vkey`."""
 
     name: str
     key_id: bytes
@@ -111,9 +111,10 @@ def parse_note(data: bytes) -> Note:
         whole = data[: MAX_NOTE_SIZE + 1].decode()
     except UnicodeDecodeError:
         raise MalformedError("The note is not UTF-8.") from None
-    if len(data) > MAX_NOTE_SIZE or _CONTROL.search(whole):
-        raise MalformedError("The note is too large or holds a control character.")
     text, separator, tail = whole.rpartition("\n\n")
+    # The pattern of a signature line lets no control character through, so that only the text is searched.
+    if len(data) > MAX_NOTE_SIZE or _CONTROL.search(text):
+        raise MalformedError("The note is too large or holds a control character.")
     lines = tail.split("\n")
     if not separator or lines.pop() or not 1 <= len(lines) <= MAX_SIGNATURES:
         raise MalformedError("The note has no text, a blank line and 1 to 64 signature lines.")
@@ -152,7 +153,7 @@ def encode_base64(data: bytes) -> str:
 
 
 def decode_base64(text: str, *, size: int | None = None) -> bytes:
-    """Return the bytes whose standard base64 is exactly `text`, `size` of them if given; raises MalformedError."""
+    """Return the bytes whose base64 is exactly `text`, `size` of them if given; raises MalformedError."""
     try:
         data = a2b_base64(text.encode("ascii"))
     except (UnicodeEncodeError, Base64Error):

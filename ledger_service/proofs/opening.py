@@ -39,7 +39,7 @@ class LogOpening:
     predecessor: Predecessor | None = None
 
 
-def opening_claim(opening: LogOpening, *, id: RecordId) -> Claim:
+def opening_claim(opening: LogOpening, *, id: RecordId) -> Claim:  # noqa: A002 - the claim's own word
     """Return the claim of entry 0; raises MalformedError."""
     before = opening.predecessor
     return Claim(

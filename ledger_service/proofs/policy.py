@@ -4,14 +4,14 @@
     witness log-mldsa <vkey of its ML-DSA-44 key>
     quorum log-mldsa
 
-The log's own ML-DSA key stands as a witness in the quorum, so that neither of its two signatures can be dropped.
+The log's own ML-DSA key stands as a witness in the quorum, so that neither of its signatures can be dropped.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ledger_service.errors import CouldNotCheckError, MalformedError, PolicyError
 from ledger_service.proofs.checkpoint import Checkpoint, check_signature, parse_checkpoint
@@ -27,6 +27,9 @@ from ledger_service.proofs.note import (
     parse_note,
     parse_vkey,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 NO_QUORUM = "none"
 MAX_POLICY_SIZE = 1 << 20
@@ -56,7 +59,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Which log keys are accepted, and what must cosign. URLs of the file are not kept: nothing here connects."""
+    """Which log keys are accepted, and what must cosign. URLs are not kept: nothing here connects."""
 
     logs: tuple[VerifierKey, ...]
     witnesses: tuple[Witness, ...]
@@ -66,7 +69,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedCheckpoint:
-    """A checkpoint signed as a policy demands: by `log_key`, and cosigned at these times (seconds since 1970)."""
+    """A checkpoint signed as a policy demands, by `log_key`, and when it was cosigned (seconds from 1970)."""
 
     checkpoint: Checkpoint
     note: Note
@@ -107,8 +110,8 @@ def parse_policy(data: bytes) -> Policy:
 def check_policy(data: bytes, policy: Policy) -> VerifiedCheckpoint:
     """Return the checkpoint in a note, once its signatures satisfy `policy`.
 
-    Raises MalformedError; CouldNotCheckError when no known key of that log signed; SignatureError when a known
-    key's signature does not verify; PolicyError when the quorum is not reached.
+    Raises MalformedError; CouldNotCheckError when no known key of that log signed; SignatureError when a
+    known key's signature does not verify; PolicyError when the quorum is not reached.
     """
     note = parse_note(data)
     checkpoint = parse_checkpoint(note.text)

@@ -6,8 +6,8 @@ The opening is the secret half: whoever has it can show any private field. After
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ledger_service.errors import CommitmentError, EvidenceError, MalformedError
 from ledger_service.proofs.canonical import JsonValue, decode, encode, encode_base64url
@@ -18,6 +18,9 @@ from ledger_service.proofs.policy import Policy, VerifiedCheckpoint, check_polic
 from ledger_service.proofs.schema import Schema, parse_schema_json, schema_json
 from ledger_service.proofs.shapes import bytes_of, object_of, text_of
 from ledger_service.proofs.tlog_proof import TlogProof, format_tlog_proof, parse_tlog_proof
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 RECEIPT_VERSION = "audit-ledger/receipt/v1"
 
@@ -32,7 +35,7 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """An entry's bytes, the schema of its kind, the opening of its commitment, and the proof that it is logged."""
+    """An entry's bytes, the schema of its kind, the opening of its commitment, and the proof of inclusion."""
 
     entry: bytes
     schema: Schema

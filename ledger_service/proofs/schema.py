@@ -5,14 +5,18 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from ledger_service.errors import MalformedError
 from ledger_service.proofs.canonical import JsonValue, decode, encode, encode_base64url
 from ledger_service.proofs.shapes import list_of, object_of, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SCHEMA_VERSION = "audit-ledger/schema/v1"
 KIND = re.compile(r"[a-z][a-z0-9_]{0,63}/v[1-9][0-9]{0,3}")
@@ -24,7 +28,8 @@ MAX_FIELDS = 256
 class Schema:
     """Field names of one kind, each list in ascending byte order; raises MalformedError when they are not.
 
-    `hash` is SHA-256 of the canonical form and `hash_text` the same in base64url, as it stands in a claim.
+    `hash` is SHA-256 of the canonical form, `hash_text` the same in base64url as it stands in a claim, and
+    `private_json` the canonical list of the private names.
     """
 
     kind: str
@@ -32,9 +37,10 @@ class Schema:
     public: tuple[str, ...]
     hash: bytes = field(init=False, repr=False, compare=False)
     hash_text: str = field(init=False, repr=False, compare=False)
+    private_json: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Check the names and compute the hash once, because every record of the kind needs it."""
+        """Check the names, and compute once what every record of the kind needs."""
         text_of(self.kind, what="The kind", pattern=KIND)
         for names in (self.private, self.public):
             _check_names(names)
@@ -43,6 +49,7 @@ class Schema:
         digest = sha256(format_schema(self)).digest()
         object.__setattr__(self, "hash", digest)
         object.__setattr__(self, "hash_text", encode_base64url(digest))
+        object.__setattr__(self, "private_json", encode(self.private))
 
 
 def format_schema(schema: Schema) -> bytes:
@@ -82,5 +89,5 @@ def _check_names(names: Sequence[str]) -> None:
         raise MalformedError(f"A schema has more than {MAX_FIELDS} fields.")
     for name in names:
         text_of(name, what="A field name", pattern=FIELD_NAME)
-    if any(left >= right for left, right in zip(names, names[1:], strict=False)):
+    if any(left >= right for left, right in itertools.pairwise(names)):
         raise MalformedError("The field names are not in ascending order, each once.")

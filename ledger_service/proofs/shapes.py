@@ -1,12 +1,15 @@
-"""Strict shapes of decoded JSON: each function returns the value as the asked type or raises MalformedError."""
+"""Strict shapes of decoded JSON: each function returns the value as the asked type or raises."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from ledger_service.errors import MalformedError
 from ledger_service.proofs.canonical import MAX_INTEGER, JsonValue, decode_base64url
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 _HEX = re.compile(r"0x((?:[0-9a-f]{2})*)")
 
@@ -45,7 +48,7 @@ def bytes_of(value: JsonValue, *, what: str, size: int | None = None) -> bytes:
 
 
 def hex_of(value: JsonValue, *, what: str, size: int | None = None) -> bytes:
-    """Return the bytes of a lower-case 0x string, the form that chain tools print, `size` of them if given."""
+    """Return the bytes of a lower-case 0x string, as chain tools print them, `size` of them if given."""
     data = bytes.fromhex(text_of(value, what=what, pattern=_HEX)[2:])
     if size is not None and len(data) != size:
         raise MalformedError(f"{what} is not {size} bytes long.")

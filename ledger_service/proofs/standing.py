@@ -1,13 +1,12 @@
-"""Step 7 of the verdict: which status did the record have at the asked date, as far as was known then?"""
+"""Step 7 of the verdict: the status that the record had at the asked date, as far as was known then."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from ledger_service.errors import CouldNotCheckError, EvidenceError
 from ledger_service.proofs.canonical import format_time
-from ledger_service.proofs.case import Case
-from ledger_service.proofs.chain_view import ChainStatus
 from ledger_service.proofs.status import (
     ACTIVE,
     STATES,
@@ -18,13 +17,17 @@ from ledger_service.proofs.status import (
     find_change,
 )
 
+if TYPE_CHECKING:
+    from ledger_service.proofs.case import Case
+    from ledger_service.proofs.chain_view import ChainStatus
+
 
 def check_standing(case: Case) -> str:
     """Return where the status comes from and note the state in `case`; of log and contract the worse counts.
 
-    Raises EvidenceError when the statement is about another record or contradicts the checkpoint, SignatureError
-    when its signature does not verify, CouldNotCheckError when it is missing, stale, below the entry or by an
-    unknown key.
+    Raises EvidenceError when the statement is about another record or contradicts the checkpoint,
+    SignatureError when its signature does not verify, CouldNotCheckError when it is missing, stale, below the
+    entry or by an unknown key.
     """
     contract = _contract_status(case)
     statement = case.evidence.status
@@ -61,8 +64,8 @@ def _check_fresh(case: Case, statement: StatusStatement) -> None:
         raise CouldNotCheckError(f"The status statement is from the future, {format_time(read)}.")
     if max(question.at, question.known_at) - read > timedelta(seconds=question.trust.max_status_age_s):
         raise CouldNotCheckError(
-            f"The status statement of {format_time(read)} is older than the {question.trust.max_status_age_s} s "
-            "that the trust file allows."
+            f"The status statement of {format_time(read)} is older than the trust file allows, "
+            f"{question.trust.max_status_age_s} s."
         )
 
 
@@ -80,7 +83,7 @@ def _check_proof(case: Case, statement: StatusStatement, contract: ChainStatus |
 
 
 def _contract_status(case: Case) -> ChainStatus | None:
-    """Return the worst state that a pinned contract holds at the asked date, or None when none could be read."""
+    """Return the worst state in a pinned contract at the asked date, or None if none could be read."""
     view = case.question.chain_view
     anchors = case.trusted.anchors if case.trusted is not None and view is not None else ()
     found: list[ChainStatus] = []
@@ -102,7 +105,10 @@ def _conclude(case: Case, change: StatusChange, *, contract: ChainStatus | None,
     if contract is None or contract.state == change.state:
         return detail
     case.state = max(change.state, contract.state, key=_badness)
-    disagreement = f"Log and contract disagree: {change.state} in the log, {contract.state} in the contract. The worse counts."
+    disagreement = (
+        f"Log and contract disagree ({change.state} in the log, {contract.state} in the contract): the worse "
+        "counts."
+    )
     case.not_proven.append(disagreement)
     return f"{detail}. {disagreement} {contract.detail}"
 

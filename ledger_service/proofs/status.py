@@ -2,18 +2,18 @@
 
     {log, index, leaf, state, since, reason, history, as_of: {size, root, time}, proof}
 
-`history` lists every change up to `as_of`, oldest first, as {state, since, known, reason, index}: in force from
-`since`, in the log from `known`, as entry `index` says (the first is the record itself). The outer state is the
-one in force at `as_of`. A signed proof covers b"audit-ledger/status/v1" || 0x00 || canonical statement without proof.
+`history` lists every change up to `as_of`, oldest first, as {state, since, known, reason, index}: in force
+from `since`, in the log from `known`, as entry `index` says (the first is the record itself). The outer state
+is the one in force at `as_of`. A signed proof covers "audit-ledger/status/v1" || 0x00 || the canonical
+statement without its proof.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ledger_service.errors import CouldNotCheckError, MalformedError
 from ledger_service.proofs.canonical import JsonValue, encode, encode_base64url, format_time, parse_time
@@ -21,6 +21,10 @@ from ledger_service.proofs.entry import Pointer, format_pointer, parse_pointer
 from ledger_service.proofs.note import VerifierKey, check_ed25519_signature
 from ledger_service.proofs.shapes import bytes_of, integer_of, list_of, object_of, text_of
 from ledger_service.proofs.types import LeafIndex, RootHash, TreeSize
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
 ACTIVE: Final = "active"
 # Ascending: where log and contract disagree, the later in this list counts.
@@ -36,7 +40,7 @@ _OTHER_TYPES = frozenset({"map", "chain"})
 
 @dataclass(frozen=True, slots=True)
 class StatusChange:
-    """From `since` on the record is in `state`; entry `index` says so and has stood in the log since `known`."""
+    """From `since` on the record is in `state`, as entry `index`, in the log since `known`, says."""
 
     state: str
     since: datetime
@@ -72,7 +76,7 @@ class OtherProof:
 
 @dataclass(frozen=True, slots=True)
 class StatusStatement:
-    """What the record's status was at `as_of`, and how it came about; raises MalformedError when inconsistent."""
+    """What a record's status was at `as_of`, and how it came about; raises MalformedError if inconsistent."""
 
     pointer: Pointer
     history: tuple[StatusChange, ...]
@@ -94,7 +98,7 @@ class StatusStatement:
 
 
 def find_change(statement: StatusStatement, *, at: datetime, known_at: datetime) -> StatusChange | None:
-    """Return the last change known at `known_at` that was in force at `at`, or None when there was none yet."""
+    """Return the last change known at `known_at` that was in force at `at`, or None if there was none yet."""
     for change in reversed(statement.history):
         if change.known <= known_at and change.since <= at:
             return change
@@ -119,8 +123,8 @@ def signed_proof(key: VerifierKey, signature: bytes) -> SignedProof:
 def check_signed_status(statement: StatusStatement, keys: Sequence[VerifierKey]) -> VerifierKey:
     """Return the one of `keys` that signed the statement.
 
-    Raises CouldNotCheckError when the proof is of another type or by another key, SignatureError when it is by one
-    of `keys` and does not verify.
+    Raises CouldNotCheckError when the proof is of another type or by another key, SignatureError when it is
+    by one of `keys` and does not verify.
     """
     proof = statement.proof
     if not isinstance(proof, SignedProof):
@@ -225,6 +229,6 @@ def _check_history(statement: StatusStatement) -> None:
     for change in history:
         if change.state not in STATES or REASON.fullmatch(change.reason) is None:
             raise MalformedError("A status change has an unknown state or a malformed reason.")
-    for earlier, later in zip(history, history[1:], strict=False):
+    for earlier, later in itertools.pairwise(history):
         if earlier.index >= later.index or earlier.known > later.known:
             raise MalformedError("The history is not in the order of the log.")

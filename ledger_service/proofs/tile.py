@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from ledger_service.errors import MalformedError
 from ledger_service.proofs.entry import MAX_ENTRY_SIZE
 from ledger_service.proofs.merkle import TILE_WIDTH
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ENTRIES: Final = "entries"
 MAX_LEVEL = 63

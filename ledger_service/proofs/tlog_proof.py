@@ -37,7 +37,7 @@ def format_tlog_proof(proof: TlogProof) -> bytes:
 
 
 def parse_tlog_proof(data: bytes) -> TlogProof:
-    """Return the proof that `format_tlog_proof` writes as `data`, its checkpoint parsed too; raises MalformedError."""
+    """Return the proof that `format_tlog_proof` writes as `data`; raises MalformedError."""
     head, separator, checkpoint = data.partition(b"\n\n")
     try:
         lines = head.decode("ascii").split("\n")

@@ -17,7 +17,7 @@ RootHash = NewType("RootHash", bytes)
 """RFC 9162 Merkle tree head, 32 bytes."""
 
 RecordId = NewType("RecordId", str)
-"""base64url characters carrying at least 122 random bits. Alone it identifies nothing: see `entry.Pointer`."""
+"""base64url characters with at least 122 random bits. Alone it identifies nothing: see `entry.Pointer`."""
 
 Origin = NewType("Origin", str)
 """A log's name for ever, such as `ledger.example/logs/city-open-data/datasets`."""

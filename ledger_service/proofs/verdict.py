@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from ledger_service.proofs.canonical import JsonValue, encode, format_time
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
 
 VERDICT_VERSION: Final = "audit-ledger/verdict/v1"
 
@@ -23,7 +25,7 @@ STEPS: Final = {
 }
 
 Outcome: TypeAlias = Literal["pass", "fail", "could not check"]
-PASS: Final = "pass"
+PASS: Final = "pass"  # noqa: S105 - an outcome, no password
 FAIL: Final = "fail"
 COULD_NOT_CHECK: Final = "could not check"
 
@@ -47,8 +49,8 @@ class Step:
 class Interval:
     """Between which two moments the entry was made, and how well the chain behind that is known.
 
-    `after` is None when nothing bounds it from below. Of a `self_anchored` chain the times are the operator's;
-    it is None when the trust file does not know the chain.
+    `after` is None when nothing bounds it from below. The times of a `self_anchored` chain are the
+    operator's; None says that the trust file does not know the chain.
     """
 
     after: datetime | None

@@ -1,14 +1,12 @@
 """The verification procedure of design section 9, one function for each of its numbered steps.
 
-A step returns its evidence in words, raises CouldNotCheckError when it could not be made, and any other error of the
-tree when it failed. What the evidence says is believed only as far as a step has proven it.
+A step returns its evidence in words, raises CouldNotCheckError when it could not be made, and any other error
+of the tree when it failed. What the evidence says is believed only as far as a step has proven it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from ledger_service.errors import (
     CommitmentError,
@@ -32,7 +30,6 @@ from ledger_service.proofs.policy import Policy, check_policy
 from ledger_service.proofs.shapes import text_of
 from ledger_service.proofs.standing import check_standing
 from ledger_service.proofs.status import ACTIVE
-from ledger_service.proofs.trust import HeadKey, Trust
 from ledger_service.proofs.verdict import (
     COULD_NOT_CHECK,
     FAIL,
@@ -47,6 +44,12 @@ from ledger_service.proofs.verdict import (
     format_verdict,
     people_words,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from ledger_service.proofs.trust import HeadKey, Trust
 
 __all__ = [
     "AnchorFinding",
@@ -85,9 +88,9 @@ def verify(
 ) -> Verdict:
     """Return the verdict on evidence of any bytes; bad evidence never raises.
 
-    `at` is the date whose status is asked and `known_at` the date as of whose knowledge; both are `now` by default.
-    `chain_view` reads the chain, or is None offline. `file_digest` is the SHA-256 of a file that the record must be
-    about; asking makes step 8 required. Times are aware UTC.
+    `at` is the date whose status is asked, `known_at` the date of the knowledge to use; both are `now` by
+    default. `chain_view` reads the chain; None is offline. `file_digest` is the SHA-256 of a file that the
+    record must be about, which makes step 8 required. Times are aware UTC.
     """
     now = now.replace(microsecond=0)
     question = Question(policy, trust, now, at or now, known_at or now, chain_view, file_digest)
@@ -133,7 +136,9 @@ def open_fields(case: Case) -> str:
         raise CouldNotCheckError("No private fields are shown.")
     case.shown = check_fields(items, commitment=claim.commitment, schema=schema, log=claim.log, id=claim.id)
     case.disclosed = frozenset(str(item[1]) for item in items if isinstance(item, list))
-    return f"{len(case.disclosed)} of {len(schema.private)} private fields are shown, and they open the commitment."
+    return (
+        f"{len(case.disclosed)} of {len(schema.private)} private fields are shown; they open the commitment."
+    )
 
 
 def hash_entry(case: Case) -> str:
@@ -177,7 +182,7 @@ def check_checkpoint(case: Case) -> str:
 
 
 def _speaking_keys(case: Case, note: Note) -> list[VerifierKey]:
-    """Return the head keys of the trust file that signed, once each is known to speak for the checkpoint's size."""
+    """Return the head keys of the trust file that signed, once each is known to speak for this size."""
     signed = {(line.name, line.key_id) for line in note.signatures}
     heads = [head for head in _head_keys(case) if (head.key.name, head.key.key_id) in signed]
     keys = list(dict.fromkeys(head.key for head in heads))
@@ -210,7 +215,7 @@ def _check_eip712(case: Case, note: Note, key: VerifierKey) -> str:
 
 
 def check_kind(case: Case) -> str:
-    """Step 8: the issuer is the one the trust file knows, and file and validity period fit where the kind has them."""
+    """Step 8: the issuer is the one the trust file knows, and file and validity period fit."""
     if case.trusted is None:
         raise CouldNotCheckError("The trust file does not know this log, so nobody says who the issuer is.")
     if case.entry.claim.org != case.trusted.org:
@@ -277,19 +282,18 @@ def _step(number: int, outcome: Outcome, detail: str) -> Step:
 
 def _conclude(case: Case, steps: tuple[Step, ...]) -> Verdict:
     result, reason = _judge(case, steps)
-    not_proven = [*NEVER_PROVEN, *case.not_proven]
-    for step in steps:
-        if step.outcome == COULD_NOT_CHECK and step.number not in case.required:
-            not_proven.append(
-                f"Step {step.number} ({step.name}), which the trust file does not require: {step.detail}"
-            )
+    optional = [
+        f"Step {step.number} ({step.name}), which the trust file does not require: {step.detail}"
+        for step in steps
+        if step.outcome == COULD_NOT_CHECK and step.number not in case.required
+    ]
     question = case.question
     return Verdict(
         result=result,
         reason=reason,
         scope=_scope(case),
         steps=steps,
-        not_proven=tuple(not_proven),
+        not_proven=(*NEVER_PROVEN, *case.not_proven, *optional),
         record=_record(case),
         interval=case.interval,
         at=question.at,
@@ -307,7 +311,7 @@ def _judge(case: Case, steps: tuple[Step, ...]) -> tuple[Result, str]:
         if step.outcome == COULD_NOT_CHECK and step.number in case.required and step.number != FIELDS_STEP:
             return "unknown", f"Step {step.number} ({step.name}) could not be checked: {step.detail}"
     if case.state != ACTIVE:
-        return cast(Result, case.state), f"The record is {case.state} at the asked date."
+        return cast("Result", case.state), f"The record is {case.state} at the asked date."
     if case.expired:
         return "expired", "The record's validity period is over at the asked date."
     return "valid", "Every required step passed."
