@@ -121,7 +121,7 @@ def test_no_space_before_the_commit_is_undone(sqlite_url: str) -> None:
     with db.write("records.accept") as conn:
         conn.execute(text("PRAGMA max_page_count=10"))
     with pytest.raises(DiskFullError), db.write("records.accept") as conn:
-        conn.execute(notes.insert(), [{"word": "small"}, {"word": "big", "body": bytes(1_000_000)}])
+        conn.execute(notes.insert(), [{"word": "a", "body": b""}, {"word": "b", "body": bytes(1_000_000)}])
     with db.write("records.accept") as conn:
         conn.execute(text("PRAGMA max_page_count=1000000"))
         conn.execute(notes.insert(), {"word": "one"})
