@@ -39,14 +39,14 @@ def _parse_text(value: str) -> str:
 def _parse_path(value: str) -> Path:
     path = Path(value).expanduser()
     if not path.is_absolute():
-        raise SettingsError(f"{value!r} is not an absolute path.")
+        raise SettingsError("It is not an absolute path.")
     return path
 
 
 def _parse_secret_file(value: str) -> Path:
     path = _parse_path(value)
     if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise SettingsError(f"{path} holds a secret and others may open it: chmod 600.")
+        raise SettingsError("The file holds a secret and others may open it: chmod 600.")
     return path
 
 
@@ -59,7 +59,7 @@ def _parse_key(value: str) -> bytes:
 
 def _parse_origin_host(value: str) -> str:
     if not _HOST.fullmatch(value) or _port_of(value) > MAX_PORT:
-        raise SettingsError(f"{value!r} is not a host name in lower case, with a port if it needs one.")
+        raise SettingsError("It is not a host name in lower case, with a port if it needs one.")
     return value
 
 
@@ -73,7 +73,7 @@ def _parse_listen_host(value: str) -> str:
     except ValueError:
         if _HOST.fullmatch(value) and ":" not in value:
             return value
-        raise SettingsError(f"{value!r} is neither an address nor a host name.") from None
+        raise SettingsError("It is neither an address nor a host name.") from None
 
 
 def _parse_database_url(value: str) -> str:
@@ -106,7 +106,7 @@ def _whole(least: int, most: int) -> Callable[[str], int]:
         if not (
             value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS and least <= int(value) <= most
         ):
-            raise SettingsError(f"{value!r} is not a whole number from {least} to {most}.")
+            raise SettingsError(f"It is not a whole number from {least} to {most}.")
         return int(value)
 
     return parse
@@ -115,7 +115,7 @@ def _whole(least: int, most: int) -> Callable[[str], int]:
 def _seconds(least: float, most: float) -> Callable[[str], float]:
     def parse(value: str) -> float:
         if not _NUMBER.fullmatch(value) or not least <= float(value) <= most:
-            raise SettingsError(f"{value!r} is not a number of seconds from {least:g} to {most:g}.")
+            raise SettingsError(f"It is not a number of seconds from {least:g} to {most:g}.")
         return float(value)
 
     return parse
@@ -343,7 +343,7 @@ def _parse(name: str, each: Field[Any], value: str) -> object:
     try:
         return each.metadata["parse"](value)
     except SettingsError as error:
-        # A secret's parser never repeats the value, so its words may be shown.
+        # No parser repeats the value: it may be a secret, or a secret in the wrong place.
         raise SettingsError(f"{name}: {error.text}", name=name) from None
 
 

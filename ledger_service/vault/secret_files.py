@@ -24,6 +24,7 @@ def create_secret_file(path: Path, content: bytes) -> None:
     half a key and an existing key is never replaced: then FileExistsError is raised.
     """
     _make_directory(path.parent)
+    _check_directory(path.parent)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     handle = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
@@ -49,13 +50,15 @@ def read_secret_file(path: Path) -> bytes:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError as error:
         raise KeyFileError(f"The key file {path.name} cannot be opened.", file=path.name) from error
-    with os.fdopen(handle, "rb") as file:
-        state = os.fstat(file.fileno())
+    try:
+        state = os.fstat(handle)
         if not stat.S_ISREG(state.st_mode) or state.st_uid != os.geteuid():
             raise KeyFileError(f"The key file {path.name} is not a plain file of this user.", file=path.name)
         if stat.S_IMODE(state.st_mode) & 0o077:
             raise KeyFileError(f"Others may open the key file {path.name}: chmod 600.", file=path.name)
-        content = file.read(MAX_BYTES + 1)
+        content = os.read(handle, MAX_BYTES + 1)
+    finally:
+        os.close(handle)
     if len(content) > MAX_BYTES:
         raise KeyFileError(f"The key file {path.name} is too long to be one.", file=path.name)
     return content
@@ -63,8 +66,13 @@ def read_secret_file(path: Path) -> bytes:
 
 def _make_directory(directory: Path) -> None:
     if not directory.exists():
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # One by one: with `parents` Python gives the mode to the last directory only.
+        _make_directory(directory.parent)
+        directory.mkdir(mode=0o700, exist_ok=True)
         sync_directory(directory.parent)
+
+
+def _check_directory(directory: Path) -> None:
     if stat.S_IMODE(directory.stat().st_mode) & 0o022:
         raise KeyFileError(f"Others may write into the key directory {directory.name}: chmod 700.")
 
