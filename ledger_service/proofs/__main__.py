@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from ledger_service.errors import LedgerError
-from ledger_service.proofs.canonical import encode, format_time, parse_time
+from ledger_service.proofs.canonical import parse_time
 from ledger_service.proofs.policy import parse_policy
 from ledger_service.proofs.trust import parse_trust
-from ledger_service.proofs.verify import Verdict, exit_code, format_verdict, people_words, verify
+from ledger_service.proofs.verdict import describe_verdict, exit_code, format_verdict
+from ledger_service.proofs.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,25 +48,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verdict = verify(evidence, policy=policy, trust=trust, now=datetime.now(UTC), at=at)
     sys.stdout.write(format_verdict(verdict).decode() + "\n" if options.json else describe_verdict(verdict))
     return exit_code(verdict.result)
-
-
-def describe_verdict(verdict: Verdict) -> str:
-    """Return the verdict in plain text: answer, numbered steps, record, what is not proven."""
-    lines = [f"{people_words(verdict.result)}: {verdict.result} ({verdict.scope}). {verdict.reason}"]
-    lines += [f"{step.number} {step.outcome:<15} {step.name}: {step.detail}" for step in verdict.steps]
-    if verdict.record is not None:
-        lines.append(f"Record: {encode(verdict.record).decode()}")
-    if verdict.interval is not None:
-        after = "unknown" if verdict.interval.after is None else format_time(verdict.interval.after)
-        before = format_time(verdict.interval.before)
-        lines.append(f"Made between {after} and {before} ({verdict.interval.grade}).")
-    lines += ["Not proven:", *(f"- {sentence}" for sentence in verdict.not_proven)]
-    return "".join(f"{_printable(line)}\n" for line in lines)
-
-
-def _printable(line: str) -> str:
-    # Evidence is written by strangers: nothing in it may steer the terminal or turn the text around.
-    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in line)
 
 
 def _make_parser() -> argparse.ArgumentParser:

@@ -106,6 +106,25 @@ def format_verdict(verdict: Verdict) -> bytes:
     )
 
 
+def describe_verdict(verdict: Verdict) -> str:
+    """Return the verdict in plain text: answer, numbered steps, record, what is not proven."""
+    lines = [f"{people_words(verdict.result)}: {verdict.result} ({verdict.scope}). {verdict.reason}"]
+    lines += [f"{step.number} {step.outcome:<15} {step.name}: {step.detail}" for step in verdict.steps]
+    if verdict.record is not None:
+        lines.append(f"Record: {encode(verdict.record).decode()}")
+    if verdict.interval is not None:
+        after = "unknown" if verdict.interval.after is None else format_time(verdict.interval.after)
+        before = format_time(verdict.interval.before)
+        lines.append(f"Made between {after} and {before} ({verdict.interval.grade}).")
+    lines += ["Not proven:", *(f"- {sentence}" for sentence in verdict.not_proven)]
+    return "".join(f"{_printable(line)}\n" for line in lines)
+
+
+def _printable(line: str) -> str:
+    # Evidence is written by strangers: nothing in it may steer the terminal or turn the text around.
+    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in line)
+
+
 def people_words(result: Result) -> Literal["Genuine", "Cannot tell", "Not genuine"]:
     """Return one of the three answers that people get."""
     if result == "valid":

@@ -1,6 +1,6 @@
 """Complete valid evidence made in memory: keys, a log of purchases, checkpoints, anchors and statuses.
 
-Everything follows from the log's name, so that two runs make the same evidence (ML-DSA signatures apart, which
+Everything follows from the log's name, so that two runs make the same evidence (ML-DSA signatures apart: they
 are randomized). `SampleChain` plays the chain: it bears out exactly what the factories have put there.
 """
 
@@ -22,6 +22,7 @@ from ledger_service.proofs.checkpoint import (
     cosigned_message,
     format_checkpoint,
     format_cosignature_payload,
+    parse_checkpoint,
 )
 from ledger_service.proofs.entry import Claim, Entry, Pointer, format_entry
 from ledger_service.proofs.evidence import Anchor, Block, Evidence, Head, format_evidence
@@ -36,6 +37,7 @@ from ledger_service.proofs.note import (
     VerifierKey,
     format_note,
     make_vkey,
+    parse_note,
 )
 from ledger_service.proofs.opening import LogOpening, opening_claim
 from ledger_service.proofs.policy import Group, Policy, Witness
@@ -254,6 +256,12 @@ class EvidenceFactory:
                 self.sign(checkpoint, timestamp=int(self.time_of(size).timestamp()))
             )
         return self._notes[size]
+
+    def keep_note(self, note: bytes) -> None:
+        """Use a checkpoint that was signed before, because ML-DSA would not make the same signature again."""
+        parsed = parse_note(note)
+        self._notes[parse_checkpoint(parsed.text).size] = note
+        self.chain.lines.update((parsed.text, line) for line in parsed.signatures)
 
     def sign(self, checkpoint: Checkpoint, *, timestamp: int) -> Note:
         """Return a note with our three lines, the third known to the chain."""

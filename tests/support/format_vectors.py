@@ -1,0 +1,124 @@
+"""The format vectors of tests/vectors that follow from the code. `scripts/make_vectors.py` writes them down.
+
+ML-DSA signatures are randomized, so the note that checkpoint.json holds is kept. canonical.json, malformed.json
+and tile_paths.json are written by hand; rfc6962/ comes from transparency-dev/merkle.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ledger_service.proofs.checkpoint import (
+    check_mldsa,
+    cosigned_message,
+    format_checkpoint,
+    parse_checkpoint,
+)
+from ledger_service.proofs.entry import claim_digest
+from ledger_service.proofs.evidence import format_evidence
+from ledger_service.proofs.fields import disclose_fields
+from ledger_service.proofs.merkle import leaf_hash, prove_consistency, prove_inclusion, tree_root
+from ledger_service.proofs.note import format_vkey, parse_note
+from ledger_service.proofs.policy import format_policy
+from ledger_service.proofs.schema import format_schema
+from ledger_service.proofs.tlog_proof import format_tlog_proof
+from ledger_service.proofs.trust import format_trust
+from ledger_service.proofs.types import LeafIndex, TreeSize
+from tests.support.evidence_factory import EvidenceFactory, MemoryTiles
+
+VECTORS = Path(__file__).resolve().parents[1] / "vectors"
+ABOUT = "Made by `python -m scripts.make_vectors`. Bytes are hex; texts are UTF-8."
+RECORD = 3
+
+
+def tree_vectors() -> dict[str, Any]:
+    """Roots and proofs of trees whose leaf n is the entry "n" in decimal."""
+    tiles = MemoryTiles()
+    tiles.append(leaf_hash(b"%d" % number) for number in range(70_000))
+    sizes = [*range(18), 255, 256, 257, 511, 512, 513, 65_535, 65_536, 65_537, 70_000]
+    inclusion = [(i, n) for n in range(1, 18) for i in range(n)] + [(255, 256), (256, 257), (69_999, 70_000)]
+    consistency = [(m, n) for n in range(18) for m in range(n + 1)] + [(256, 70_000), (65_537, 70_000)]
+    return {
+        "about": f"{ABOUT} Leaf n of the tree is SHA-256(0x00 || n in decimal); proofs as in RFC 9162.",
+        "roots": [{"size": n, "root": tree_root(tiles, TreeSize(n)).hex()} for n in sizes],
+        "inclusion": [
+            {"index": i, "size": n, "proof": _hex(prove_inclusion(tiles, LeafIndex(i), TreeSize(n)))}
+            for i, n in inclusion
+        ],
+        "consistency": [
+            {"first": m, "second": n, "proof": _hex(prove_consistency(tiles, TreeSize(m), TreeSize(n)))}
+            for m, n in consistency
+        ],
+    }
+
+
+def _hex(hashes: tuple[bytes, ...]) -> list[str]:
+    return [item.hex() for item in hashes]
+
+
+def record_vectors(factory: EvidenceFactory) -> dict[str, Any]:
+    """One record: its schema, the opening of its commitment, every disclosure of one field, and its entry."""
+    record, schema = factory.records[RECORD], factory.schema
+    claim = record.entry.claim
+    assert claim.commitment is not None
+    shown = {
+        name: disclose_fields(record.values, salt=record.salt, schema=schema, names=[name])
+        for name in schema.private
+    }
+    return {
+        "about": f"{ABOUT} A purchase; `disclosed` holds the fields of evidence that shows one field only.",
+        "schema": {"text": format_schema(schema).decode(), "hash": schema.hash.hex()},
+        "opening": {"salt": record.salt.hex(), "values": record.values, "log": claim.log, "id": claim.id},
+        "commitment": claim.commitment.hex(),
+        "disclosed": shown,
+        "entry": {"text": record.data.decode(), "leaf": leaf_hash(record.data).hex()},
+        "claim_digest": claim_digest(claim).hex(),
+    }
+
+
+def checkpoint_vectors(factory: EvidenceFactory) -> dict[str, Any]:
+    """The signed checkpoint of that record's anchor, with keys and the message that the ML-DSA line signs."""
+    note = factory.note(factory.anchored_size(RECORD))
+    parsed = parse_note(note)
+    checkpoint, time = parse_checkpoint(parsed.text), check_mldsa(parsed, factory.mldsa_vkey)
+    message = cosigned_message(factory.origin, timestamp=time, checkpoint=checkpoint)
+    keys = (factory.log_vkey, factory.mldsa_vkey, factory.eip712_vkey)
+    return {
+        "about": f"{ABOUT} The third line's signature is made up: its key type is checked elsewhere.",
+        "vkeys": [format_vkey(key) for key in keys],
+        "text": format_checkpoint(checkpoint),
+        "note": note.decode(),
+        "mldsa44": {"timestamp": time, "message": message.hex()},
+        "tlog_proof": format_tlog_proof(factory.proof(RECORD, checkpoint.size)).decode(),
+    }
+
+
+def evidence_vectors(factory: EvidenceFactory) -> dict[str, Any]:
+    """Whole evidence of that record, with the policy and the trust file under which it is valid."""
+    evidence = format_evidence(factory.evidence(RECORD)).decode()
+    policy, trust = format_policy(factory.policy).decode(), format_trust(factory.trust).decode()
+    now = "2026-11-22T01:03:00Z"
+    return {
+        "about": ABOUT,
+        "evidence": evidence,
+        "policy": policy,
+        "trust": trust,
+        "now": now,
+        "result": "valid",
+    }
+
+
+def make_vectors() -> dict[str, dict[str, Any]]:
+    """Return every file's content by its name."""
+    factory = EvidenceFactory(records=6)
+    stored = VECTORS / "checkpoint.json"
+    if stored.exists():
+        factory.keep_note(json.loads(stored.read_text("utf-8"))["note"].encode())
+    return {
+        "merkle.json": tree_vectors(),
+        "record.json": record_vectors(factory),
+        "checkpoint.json": checkpoint_vectors(factory),
+        "evidence.json": evidence_vectors(factory),
+    }
