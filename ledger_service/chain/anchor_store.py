@@ -183,8 +183,8 @@ class AnchorStore:
         if changed.rowcount == 0:
             conn.execute(insert(chain_logs).values(contract=contract, log=log, log_id=log_id))
 
-    def see(self, conn: Connection, anchor: PlannedAnchor, seen: Sighting) -> None:
-        """Store that an anchor stands in a block. A final anchor stays final."""
+    def see(self, conn: Connection, anchor: PlannedAnchor, seen: Sighting, *, stage: str) -> None:
+        """Store that an anchor stands in a block, `anchored` or `final` already. A final one stays final."""
         row = self._ensure(conn, anchor)
         where = and_(anchor_sightings.c.anchor == row, anchor_sightings.c.block_hash == seen.block_hash)
         again = conn.execute(update(anchor_sightings).where(where).values(lost=None))
@@ -192,9 +192,14 @@ class AnchorStore:
             values = {each.name: getattr(seen, each.name) for each in fields(Sighting)}
             values |= {"anchor": row, "seen": to_instant(self._clock.now())}
             conn.execute(insert(anchor_sightings).values(values))
-        conn.execute(
-            update(anchors).where(anchors.c.id == row, anchors.c.stage == PUBLISHED).values(stage=ANCHORED)
-        )
+        if stage == FINAL:
+            self._finish(conn, row)
+        else:
+            conn.execute(
+                update(anchors)
+                .where(anchors.c.id == row, anchors.c.stage == PUBLISHED)
+                .values(stage=ANCHORED)
+            )
 
     def lose(self, conn: Connection, lost: SeenAnchor) -> None:
         """Store that a reorganization took an anchor away: back to published, the one step back."""
@@ -211,7 +216,10 @@ class AnchorStore:
 
     def finish(self, conn: Connection, done: SeenAnchor) -> None:
         """Store that an anchor has its confirmations. It is final from now on, and no longer disputed."""
-        conn.execute(update(anchors).where(anchors.c.id == done.anchor).values(stage=FINAL, disputed=None))
+        self._finish(conn, done.anchor)
+
+    def _finish(self, conn: Connection, row: int) -> None:
+        conn.execute(update(anchors).where(anchors.c.id == row).values(stage=FINAL, disputed=None))
 
     def _ensure(self, conn: Connection, anchor: PlannedAnchor) -> int:
         where = (

@@ -21,6 +21,7 @@ from ledger_service.chain.cycle import Cycle
 from ledger_service.chain.look import Look
 from ledger_service.chain.mempool import Mempool
 from ledger_service.chain.pins import ChainPins
+from ledger_service.chain.rollback import known_contracts
 from ledger_service.chain.sending import Sender, SendingOptions
 from ledger_service.errors import ChainAheadError, ChainReplacedError, LedgerError, StorageFatalError
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from ledger_service.chain.account import PublisherAccount
     from ledger_service.chain.client import Block, Node
     from ledger_service.chain.cycle import Reading
+    from ledger_service.chain.guard import HighWaterGuard
     from ledger_service.chain.source import ProofSource
     from ledger_service.clock import Clock
     from ledger_service.errors import RollbackDetectedError
@@ -71,9 +73,8 @@ class StepSummary:
 class Anchorer:
     """The one who speaks to the chain for this installation. One thread runs it."""
 
-    __slots__ = ("_account", "_alarms", "_artifacts", "_clock", "_db", "_found", "_mempool", "_node",
-    "_options",
-                 "_pins", "_source", "_store")  # fmt: skip
+    __slots__ = ("_account", "_alarms", "_artifacts", "_clock", "_db", "_found", "_guard", "_mempool",
+                 "_node", "_options", "_pins", "_source", "_store")  # fmt: skip
 
     def __init__(
         self,
@@ -85,10 +86,12 @@ class Anchorer:
         account: PublisherAccount,
         clock: Clock,
         options: AnchorOptions,
+        guard: HighWaterGuard | None = None,
     ) -> None:
         """Anchor the logs of `source` through `node`, paid by `account`; `step` or `run` does it.
 
-        `artifacts` has the contract for each `LogHead.contract_kind`.
+        `artifacts` has the contract for each `LogHead.contract_kind`. The marks of `guard` are raised at
+        each step, whether the chain answers or not.
         """
         self._db = db
         self._node = node
@@ -98,6 +101,7 @@ class Anchorer:
         self._account = account
         self._clock = clock
         self._options = options
+        self._guard = guard
         self._pins = ChainPins(db, clock=clock)
         self._store = AnchorStore(db, clock=clock)
         self._alarms = Alarms(db, clock=clock)
@@ -139,6 +143,8 @@ class Anchorer:
 
     def _step(self) -> StepSummary:
         options = self._options
+        if self._guard is not None:
+            self._guard.record(self._source.heads(), contracts=known_contracts(self._pins))
         chain = self._pins.check(self._node, self_anchored=options.self_anchored)
         look = Look(self._node)
         journal = ActionJournal(

@@ -103,11 +103,29 @@ class ContractStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class StatusChange:
+    """What was said about the record with this leaf hash, at a block time in seconds."""
+
+    state: RecordState
+    since: int
+    reason: int
+    leaf: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class AcceptedHead:
     """A head and the event that told of it."""
 
     head: Head
     event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedLog:
+    """A log as the event of its opening names it."""
+
+    log_id: bytes
+    origin: str
 
 
 class CheckpointLogContract:
@@ -194,28 +212,58 @@ class CheckpointLogContract:
         (stored,) = self._view("headHash", log_id, size, at=at)
         if stored == _ZERO_HASH:
             return None
-        topics = (self._artifact.topic("HeadAccepted"), log_id, size.to_bytes(32, "big"))
-        for event in self._node.events(
-            self.address, topics, first_block=self.first_block, last_block=at.number
-        ):
-            values = self._artifact.decode_event("HeadAccepted", event)
-            head = Head(values["size"], values["root"], values["time"], values["previousSize"])
-            if stored == head_hash(head):
-                return AcceptedHead(head, event)
+        for accepted in self._heads(log_id, size, first_block=self.first_block, last_block=at.number):
+            if stored == head_hash(accepted.head):
+                return accepted
         raise ChainUnavailableError(
             "The node does not tell the event of a head that the contract holds.", size=size
         )
 
+    def heads_in_block(self, log_id: bytes, size: int, *, number: int) -> tuple[AcceptedHead, ...]:
+        """Return the heads of a size that were accepted in the canonical block of a number: one, or none."""
+        return self._heads(log_id, size, first_block=number, last_block=number)
+
+    def all_heads(self, log_id: bytes, *, at: Block) -> tuple[AcceptedHead, ...]:
+        """Return every head of a log, oldest first. For auditors; a long log has many."""
+        return self._heads(log_id, None, first_block=self.first_block, last_block=at.number)
+
+    def _heads(
+        self, log_id: bytes, size: int | None, *, first_block: int, last_block: int
+    ) -> tuple[AcceptedHead, ...]:
+        topics = [self._artifact.topic("HeadAccepted"), log_id]
+        if size is not None:
+            topics.append(size.to_bytes(32, "big"))
+        events = self._node.events(self.address, topics, first_block=first_block, last_block=last_block)
+        told = [(self._artifact.decode_event("HeadAccepted", event), event) for event in events]
+        return tuple(
+            AcceptedHead(Head(each["size"], each["root"], each["time"], each["previousSize"]), event)
+            for each, event in told
+        )
+
+    def status_changes(self, log_id: bytes, index: int, *, at: Block) -> tuple[StatusChange, ...]:
+        """Return what was ever said about a record, first said first."""
+        topics = (self._artifact.topic("StatusChanged"), log_id, index.to_bytes(32, "big"))
+        found = self._node.events(self.address, topics, first_block=self.first_block, last_block=at.number)
+        told = [self._artifact.decode_event("StatusChanged", event) for event in found]
+        return tuple(
+            StatusChange(RecordState(each["state"]), each["since"], each["reason"], each["leaf"])
+            for each in told
+        )
+
+    def logs_opened(self, opener: bytes, *, at: Block, origin: str | None = None) -> tuple[OpenedLog, ...]:
+        """Return the logs that an account opened, of one origin if given, first opened first."""
+        topics = [self._artifact.topic("LogOpened"), None, opener.rjust(32, b"\0")]
+        if origin is not None:
+            topics.append(keccak(origin.encode()))
+        found = self._node.events(self.address, topics, first_block=self.first_block, last_block=at.number)
+        opened = [self._artifact.decode_event("LogOpened", event) for event in found]
+        return tuple(OpenedLog(each["logId"], each["origin"]) for each in opened)
+
     def find_log(self, opener: bytes, origin: str, *, at: Block) -> bytes | None:
         """Return the id of the first log that an account opened for an origin, or None if there is none."""
-        topics = (self._artifact.topic("LogOpened"), None, opener.rjust(32, b"\0"), keccak(origin.encode()))
-        opened: Sequence[Event] = self._node.events(
-            self.address, topics, first_block=self.first_block, last_block=at.number
-        )
-        for event in opened:
-            values = self._artifact.decode_event("LogOpened", event)
-            if values["origin"] == origin and self.log_state(values["logId"], at=at) is not None:
-                return bytes(values["logId"])
+        for opened in self.logs_opened(opener, at=at, origin=origin):
+            if opened.origin == origin and self.log_state(opened.log_id, at=at) is not None:
+                return opened.log_id
         return None
 
     def verify_inclusion(self, log_id: bytes, *, head: Head, entry: ProvenEntry, at: Block) -> None:

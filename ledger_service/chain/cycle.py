@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ledger_service.chain.actions import DISPLACED, DONE
 from ledger_service.chain.alarms import AlarmCode
+from ledger_service.chain.anchor_store import ANCHORED, FINAL
 from ledger_service.chain.contract import CheckpointLogContract
 from ledger_service.chain.planning import Planner
 from ledger_service.chain.settling import settle_actions
@@ -134,7 +135,8 @@ class Cycle:
                 for log, log_id in found.named.items():
                     self._store.name_log(conn, contract=rows[kind], log=log, log_id=log_id)
                 for anchor, seen in found.seen:
-                    self._store.see(conn, anchor, seen)
+                    deep = self._look.depth(seen.block_number) >= self._confirmations
+                    self._store.see(conn, anchor, seen, stage=FINAL if deep else ANCHORED)
 
     def raise_alarms(self, reading: Reading) -> None:
         """Collect what an operator must look at."""

@@ -1,0 +1,78 @@
+"""The logs of this installation as the anchorer reads them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from ledger_service.chain.source import LogHead, SignedCheckpoint
+from ledger_service.errors import PolicyError, SettingsError
+from ledger_service.log.reader import LogReader
+from ledger_service.log.tables import log_heads, logs
+from ledger_service.proofs.note import ALG_EIP712
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ledger_service.log.reader import LogView
+    from ledger_service.proofs.note import VerifierKey
+    from ledger_service.storage.engine import Database
+
+
+class StoredLogs:
+    """A `ProofSource` over the log package's tables."""
+
+    __slots__ = ("_contracts", "_db", "_reader")
+
+    def __init__(self, db: Database, *, contracts: Mapping[str, str]) -> None:
+        """Read from `db`. `contracts` names the kind of contract for each collection."""
+        self._db = db
+        self._reader = LogReader(db)
+        self._contracts = contracts
+
+    def heads(self) -> Sequence[LogHead]:
+        """Return the newest checkpoint of every log that has one, from one snapshot."""
+        query = (
+            select(logs.c.id, logs.c.origin, logs.c.collection, log_heads.c.size, log_heads.c.root)
+            .join(log_heads, log_heads.c.log_id == logs.c.id)
+            .where(log_heads.c.size > 0)
+            .order_by(logs.c.id)
+        )
+        with self._db.read() as conn:
+            rows = conn.execute(query).all()
+        return tuple(
+            LogHead(row.id, row.origin, self._kind(row.collection), row.size, bytes(row.root)) for row in rows
+        )
+
+    def signed(self, log: int) -> SignedCheckpoint:
+        """Return a log's newest checkpoint with its note; raises PolicyError if the log has no line 3."""
+        with self._reader.view_number(log) as view:
+            checkpoint = view.checkpoint()
+            head = LogHead(
+                log, view.log.origin, self._kind(view.log.collection), checkpoint.size, checkpoint.root
+            )
+            return SignedCheckpoint(head, checkpoint.note, _head_key(view))
+
+    def root_at(self, log: int, size: int) -> bytes:
+        """Return the root of a log's first `size` entries."""
+        with self._reader.view_number(log) as view:
+            return view.root_at(size)
+
+    def prove_consistency(self, log: int, first: int, second: int) -> Sequence[bytes]:
+        """Return the checked RFC 9162 consistency path between two sizes of a log."""
+        with self._reader.view_number(log) as view:
+            return view.prove_consistency(first, second)
+
+    def _kind(self, collection: str) -> str:
+        kind = self._contracts.get(collection)
+        if kind is None:
+            raise SettingsError(f"There is no contract for logs of {collection}.")
+        return kind
+
+
+def _head_key(view: LogView) -> VerifierKey:
+    for key in view.log.vkeys:
+        if key.alg == ALG_EIP712:
+            return key
+    raise PolicyError("The log has no EIP-712 key, so no contract can check its heads.", log=view.log.origin)
