@@ -81,7 +81,7 @@ class ApiKeys:
     ) -> str:
         """Make a key and return its text, the only time it exists outside its holder. Durable on return."""
         text = KeyText(prefix=self._entropy(PREFIX_BYTES).hex(), secret=self._entropy(SECRET_BYTES))
-        now = to_instant(self._clock.now())
+        now = to_instant(self._clock.now().replace(microsecond=0))
         values = {
             "prefix": text.prefix,
             "org": org.id,
@@ -89,7 +89,7 @@ class ApiKeys:
             "scopes": format_scopes(scopes),
             "label": check_name(label),
             "created": now,
-            "expires": to_instant(expires) if expires else None,
+            "expires": to_instant(expires.replace(microsecond=0)) if expires else None,
         }
         with self._database.write("accounts.write") as conn:
             conn.execute(insert(api_keys).values(values))
@@ -99,7 +99,7 @@ class ApiKeys:
 
     def revoke(self, prefix: str) -> ApiKey:
         """Make a key useless, at once here and within two seconds elsewhere; raises UnknownKeyError."""
-        now = to_instant(self._clock.now())
+        now = to_instant(self._clock.now().replace(microsecond=0))
         with self._database.write("accounts.write") as conn:
             row = conn.execute(_select().where(api_keys.c.prefix == prefix)).first()
             if row is None:

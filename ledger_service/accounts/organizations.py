@@ -60,7 +60,7 @@ class Organizations:
 
     def create(self, slug: str, *, name: str) -> Organization:
         """Add an organization, durable on return; raises OrganizationExistsError or BadNameError."""
-        now = self._clock.now()
+        now = self._clock.now().replace(microsecond=0)
         values = {"slug": check_slug(slug), "name": check_name(name), "created": to_instant(now)}
         try:
             with self._database.write("accounts.write") as conn:

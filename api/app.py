@@ -1,0 +1,68 @@
+"""The WSGI application."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from apiflask import APIFlask
+
+from api import service as services
+from api.frame import frame
+from api.operations import SECURITY, finish_document
+from api.routes import BLUEPRINTS
+from ledger_service.config import settings_from_environment
+from ledger_service.wiring import build
+
+if TYPE_CHECKING:
+    from ledger_service.errors import LedgerError
+    from ledger_service.wiring import Service
+
+_log: Final = structlog.get_logger("api")
+_LAST_WORDS_S: Final = 0.5
+# gunicorn.arbiter.Arbiter.WORKER_BOOT_ERROR: it stops when a worker ends with this.
+_WORKER_BOOT_ERROR: Final = 3
+_DESCRIPTION: Final = "Records facts so that outsiders can check that nothing was changed or hidden."
+
+
+def end_process(error: LedgerError) -> None:
+    """Let the requests that wait hear of it, then end this worker such that gunicorn does not start another.
+
+    What a storage failure left is only known to a process that reads it afresh, and somebody should look first.
+    """
+    _log.critical("ending", code=error.code, details=error.details)
+    threading.Timer(_LAST_WORDS_S, os._exit, [_WORKER_BOOT_ERROR]).start()
+
+
+def create_app(service: Service | None = None) -> APIFlask:
+    """Build the application on `service`, or build, start and use the one that the environment describes.
+
+    Called by gunicorn in its worker, after the fork: threads and database connections begin here.
+    """
+    if service is None:
+        service = build(settings_from_environment(), on_fatal=end_process)
+        service.start()
+        # Gunicorn ends its worker by leaving the interpreter, after the last request.
+        atexit.register(service.stop)
+    app = APIFlask("api", title="audit-ledger", version=version("audit-ledger"), docs_path=None)
+    app.config.update(
+        OPENAPI_VERSION="3.1.0",
+        DESCRIPTION=_DESCRIPTION,
+        AUTO_200_RESPONSE=False,
+        MAX_CONTENT_LENGTH=service.settings.max_body_bytes,
+        SECURITY_SCHEMES={
+            SECURITY: {"type": "http", "scheme": "bearer", "description": "An API key, `alk_…`."}
+        },
+    )
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    services.attach(app, service)
+    app.spec_processor(finish_document)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    frame(app)
+    return app

@@ -1,0 +1,100 @@
+"""What surrounds every request: an id, checks that hold everywhere, headers, a log line, errors as problems."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from flask import g, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
+
+from api.errors import problem_response
+from api.parsing import check_query
+from ledger_service.errors import (
+    BadRequestError,
+    BodyTooLargeError,
+    InternalError,
+    LedgerError,
+    MethodNotAllowedError,
+    NotFoundError,
+)
+
+if TYPE_CHECKING:
+    from apiflask import APIFlask
+    from flask import Response
+
+_log: Final = structlog.get_logger("api")
+
+# Nothing served here is a page: no script, style, frame or image of anybody may run in its name.
+_HEADERS: Final = (
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cross-Origin-Resource-Policy", "cross-origin"),
+)
+
+
+def frame(app: APIFlask) -> None:
+    """Put the frame around every route of `app`."""
+    app.before_request(_begin)
+    app.after_request(_end)
+    app.register_error_handler(LedgerError, _answer_error)
+    app.register_error_handler(HTTPException, _answer_http_error)
+    app.register_error_handler(Exception, _answer_defect)
+
+
+def _begin() -> None:
+    g.request_id = secrets.token_hex(8)
+    g.began = time.perf_counter()
+    g.caller = None
+    query = request.query_string
+    if query:
+        check_query(query.decode("latin-1"))
+
+
+def _end(response: Response) -> Response:
+    headers = response.headers
+    for name, value in _HEADERS:
+        headers[name] = value
+    headers["X-Request-Id"] = g.request_id
+    if "Cache-Control" not in headers:
+        headers["Cache-Control"] = "no-store"
+    _log.info(
+        "request",
+        id=g.request_id,
+        method=request.method,
+        path=request.path,
+        status=response.status_code,
+        took_ms=round((time.perf_counter() - g.began) * 1000, 1),
+        key=g.caller.key if g.caller else None,
+    )
+    return response
+
+
+def _answer_error(error: LedgerError) -> Response:
+    response = problem_response(error)
+    if response.status_code >= 500:  # noqa: PLR2004  the first status that is our fault
+        _log.error("failed", id=g.request_id, code=error.code, detail=error.text, details=error.details)
+    return response
+
+
+def _answer_http_error(error: HTTPException) -> Response:
+    """Answer what Werkzeug refuses before a route runs."""
+    if isinstance(error, NotFound):
+        return problem_response(NotFoundError())
+    if isinstance(error, MethodNotAllowed):
+        response = problem_response(MethodNotAllowedError())
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
+        return response
+    if isinstance(error, RequestEntityTooLarge):
+        return problem_response(BodyTooLargeError())
+    if error.code is not None and error.code < 500:  # noqa: PLR2004
+        return problem_response(BadRequestError())
+    return problem_response(InternalError())
+
+
+def _answer_defect(error: Exception) -> Response:
+    _log.error("defect", id=g.request_id, kind=type(error).__name__, exc_info=error)
+    return problem_response(InternalError())

@@ -1,0 +1,138 @@
+"""What a route tells the OpenAPI document about itself, and the document's last touches.
+
+Routes read their bodies with `parsing` and the kind's own validator, because on the writing path a second
+validation would cost more than the record. So bodies and answers are described here, and a test holds the
+description to the code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast
+
+from pydantic.json_schema import models_json_schema
+
+from api import shapes
+from api.errors import PROBLEM_TYPE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from apiflask import APIBlueprint
+    from pydantic import BaseModel
+
+    from ledger_service.accounts.scopes import Scope
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+SECURITY: Final = "apiKey"
+_NOTES: Final = "x-audit-ledger"
+_REF: Final = "#/components/schemas/"
+JSON: Final = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A body or an answer: its words, its media type, and its shape if it is JSON."""
+
+    description: str
+    shape: type[BaseModel] | None = None
+    media: tuple[str, ...] = (JSON,)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter in the query string or a header."""
+
+    name: str
+    description: str
+    place: str = "query"
+    required: bool = False
+    number: bool = False
+
+
+def operation(
+    blueprint: APIBlueprint,
+    name: str,
+    *,
+    tag: str,
+    answers: Mapping[int, Content],
+    body: Content | None = None,
+    parameters: tuple[Parameter, ...] = (),
+    scope: Scope | None = None,
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Describe a route: put it under the route decorator. Without `scope` the call is public."""
+    notes = _Notes(answers=answers, body=body, parameters=parameters, scope=scope)
+    # APIFlask ships without precise types for its decorators.
+    return cast(
+        "Callable[[Callable[P, R]], Callable[P, R]]",
+        blueprint.doc(operation_id=name, tags=[tag], extensions={_NOTES: notes}),
+    )
+
+
+def finish_document(document: dict[str, Any] | str) -> dict[str, Any]:
+    """Fill in what the routes noted: bodies, parameters, answers, scopes, and the shapes they refer to."""
+    assert isinstance(document, dict)
+    used: set[type[BaseModel]] = {shapes.Problem}
+    for operations in document["paths"].values():
+        for entry in operations.values():
+            notes = entry.pop(_NOTES)
+            used |= notes.shapes()
+            entry["parameters"] = [_path_parameter(p) for p in entry.get("parameters", [])]
+            entry["parameters"] += [_format_parameter(each) for each in notes.parameters]
+            if notes.body:
+                entry["requestBody"] = {"required": True, **_format_content(notes.body)}
+            entry["responses"] = {str(code): _format_content(each) for code, each in notes.answers.items()}
+            entry["responses"]["default"] = _PROBLEM
+            entry["security"] = [{SECURITY: [notes.scope.value]}] if notes.scope else [{}, {SECURITY: []}]
+    _, definitions = models_json_schema(
+        [(each, "validation") for each in sorted(used, key=lambda each: each.__name__)],
+        ref_template=_REF + "{model}",
+    )
+    document.setdefault("components", {})["schemas"] = definitions["$defs"]
+    return document
+
+
+@dataclass(frozen=True, slots=True)
+class _Notes:
+    answers: Mapping[int, Content]
+    body: Content | None
+    parameters: tuple[Parameter, ...]
+    scope: Scope | None
+
+    def shapes(self) -> set[type[BaseModel]]:
+        contents = [*self.answers.values(), *([self.body] if self.body else [])]
+        return {each.shape for each in contents if each.shape is not None}
+
+
+def _format_content(content: Content) -> dict[str, Any]:
+    written: dict[str, Any] = {"description": content.description}
+    if content.media:
+        schema = {"$ref": _REF + content.shape.__name__} if content.shape else {"type": "string"}
+        written["content"] = {media: {"schema": schema} for media in content.media}
+    if content.headers:
+        headers = content.headers.items()
+        written["headers"] = {k: {"description": v, "schema": {"type": "string"}} for k, v in headers}
+    return written
+
+
+def _format_parameter(each: Parameter) -> dict[str, Any]:
+    schema = {"type": "integer", "minimum": 0} if each.number else {"type": "string"}
+    return {
+        "name": each.name,
+        "in": each.place,
+        "required": each.required,
+        "description": each.description,
+        "schema": schema,
+    }
+
+
+def _path_parameter(each: dict[str, Any]) -> dict[str, Any]:
+    return {**each, "required": True, "schema": {"type": "string"}}
+
+
+_PROBLEM: Final = _format_content(
+    Content("What went wrong, with a stable code.", shapes.Problem, (PROBLEM_TYPE,))
+)

@@ -1,0 +1,10 @@
+"""Routes, one module per noun, named like the packages they stand on."""
+
+from api.routes.health import blueprint as health
+from api.routes.logs import blueprint as logs
+from api.routes.purchases import blueprint as purchases
+from api.routes.records import blueprint as records
+from api.routes.tiles import blueprint as tiles
+from api.routes.verify import blueprint as verify
+
+BLUEPRINTS = (purchases, records, verify, logs, tiles, health)

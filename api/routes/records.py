@@ -1,0 +1,106 @@
+"""Records: how far they have come, and what proves them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from apiflask import APIBlueprint
+from flask import request
+
+from api.answers import bytes_answer, json_answer
+from api.auth import member_caller, optional_caller
+from api.operations import Content, Parameter, operation
+from api.routes.purchases import RECEIPT
+from api.service import service
+from api.shapes import Evidence, Payload, Receipt, RecordState
+from ledger_service.accounts.scopes import Scope
+from ledger_service.errors import BadRequestError
+from ledger_service.proofs.canonical import encode, encode_base64url, format_time
+
+if TYPE_CHECKING:
+    from flask import Response
+
+blueprint = APIBlueprint("records", __name__)
+
+EVIDENCE: Final = "application/vnd.audit-ledger.evidence+json"
+_ALL: Final = "all"
+
+
+@blueprint.get("/v1/records/<record_id>")
+@operation(
+    blueprint, "recordState", tag="records", answers={200: Content("Entry, stage and status.", RecordState)}
+)
+def state(record_id: str) -> Response:
+    """Tell how far a record has come. Nothing personal stands here."""
+    found = service().archive.state(record_id)
+    return json_answer(
+        {
+            "id": found.id,
+            "org": found.org,
+            "log": found.log,
+            "kind": found.kind,
+            "stage": found.stage,
+            "status": found.status,
+            "accepted": format_time(found.accepted),
+            "index": found.index,
+            "leaf": encode_base64url(found.leaf),
+            "entry": encode_base64url(found.entry),
+        }
+    )
+
+
+@blueprint.get("/v1/records/<record_id>/receipt")
+@operation(
+    blueprint,
+    "recordReceipt",
+    tag="records",
+    scope=Scope.RECORDS_READ,
+    answers={200: Content("The receipt as its writer got it.", Receipt, (RECEIPT,))},
+)
+def receipt(record_id: str) -> Response:
+    """Give the receipt again. After the payload was erased it comes without its opening."""
+    caller = member_caller(Scope.RECORDS_READ)
+    return bytes_answer(service().archive.receipt(record_id, org_id=caller.org.id), media=RECEIPT)
+
+
+@blueprint.get("/v1/records/<record_id>/payload")
+@operation(
+    blueprint,
+    "recordPayload",
+    tag="records",
+    scope=Scope.RECORDS_READ,
+    answers={200: Content("The private fields.", Payload)},
+)
+def payload(record_id: str) -> Response:
+    """Give the private fields of a record to its own organization."""
+    caller = member_caller(Scope.RECORDS_READ)
+    values = service().archive.payload(record_id, org_id=caller.org.id)
+    return bytes_answer(encode(dict(values)))
+
+
+@blueprint.get("/v1/records/<record_id>/evidence")
+@operation(
+    blueprint,
+    "recordEvidence",
+    tag="records",
+    parameters=(
+        Parameter("fields", "Private fields to disclose, separated by commas, or `all`. Needs a key."),
+    ),
+    answers={200: Content("Everything an outsider needs to check the record.", Evidence, (EVIDENCE,))},
+)
+def evidence(record_id: str) -> Response:
+    """Give the evidence of a record.
+
+    Without `fields` the contents stay hidden and anyone may ask. With them the record's organization may,
+    and whoever gets the document can show those fields to anyone.
+    """
+    asked = request.args.get("fields")
+    if asked is None:
+        optional_caller()
+        return bytes_answer(service().archive.evidence(record_id), media=EVIDENCE)
+    caller = member_caller(Scope.RECORDS_READ)
+    names = None if asked == _ALL else frozenset(asked.split(","))
+    if names is not None and not all(names):
+        raise BadRequestError("fields must be names separated by commas, or all.")
+    found = service().archive.disclosed_evidence(record_id, names=names, org_id=caller.org.id)
+    return bytes_answer(found, media=EVIDENCE)

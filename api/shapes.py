@@ -1,0 +1,206 @@
+"""Shapes of bodies and answers as pydantic models: what the OpenAPI document shows, and nothing else.
+
+The closed shapes (`extra="forbid"`) are those that the service refuses to extend.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ledger_service.marketplace.currencies import MINOR_UNITS
+from ledger_service.marketplace.purchases import EXAMPLE_PURCHASE
+
+_SAFE = 2**53 - 1
+Time = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$", examples=["2026-11-22T01:02:03Z"]
+    ),
+]
+Stage = Literal["accepted", "sequenced", "published", "anchored", "final"]
+State = Literal["active", "suspended", "revoked", "refunded", "superseded", "withdrawn"]
+
+
+class Open(BaseModel):
+    """An answer of ours: later versions may add to it."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Closed(BaseModel):
+    """A body: a name that is not listed is refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Problem(Open):
+    """RFC 9457 problem. `code` is stable; the words may change."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    errors: dict[str, Any] | None = None
+
+
+class PurchaseItem(Closed):
+    """One line of an order."""
+
+    sku: str = Field(min_length=1, max_length=64)
+    quantity: int = Field(ge=1, le=1_000_000_000)
+    amount_minor: int = Field(ge=0, le=_SAFE, description="Of all pieces of this item together.")
+
+
+class Purchase(Closed):
+    """A paid order of one customer. Every field is private: only a salted commitment to them becomes public."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE_PURCHASE]})
+
+    order_number: str = Field(min_length=1, max_length=64, description="Your own number of the order.")
+    buyer: str = Field(
+        min_length=1,
+        max_length=128,
+        description="Your own reference of the customer, never a name or an address.",
+    )
+    paid_at: Time
+    channel: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$", examples=["web"])
+    currency: str = Field(description="ISO 4217 code.", json_schema_extra={"enum": [*sorted(MINOR_UNITS)]})
+    items: list[PurchaseItem] = Field(min_length=1, max_length=1000)
+    adjustment_minor: int | None = Field(
+        default=None, ge=-_SAFE, le=_SAFE, description="Discount, shipping, tax: what the items do not say."
+    )
+    amount_minor: int = Field(
+        ge=0, le=_SAFE, description="What was paid, in minor units: the items' amounts and adjustment_minor."
+    )
+
+
+class Payload(Open):
+    """The private fields of a record, as its kind has them."""
+
+
+class TrustFile(Open):
+    """What a verifier believes beforehand, beside the policy."""
+
+    v: Literal["audit-ledger/trust/v1"]
+
+
+class Receipt(Open):
+    """A receipt: the entry, its opening, and the proof that it is in the log. It proves without us."""
+
+    v: Literal["audit-ledger/receipt/v1"]
+    entry: str = Field(description="The entry's bytes in base64url.")
+    schema_: dict[str, Any] = Field(alias="schema", description="The kind's schema.")
+    opening: dict[str, Any] | None = Field(description="Salt and values of the private fields.")
+    proof: str = Field(description="C2SP tlog-proof with the signed checkpoint.")
+
+
+class Acceptance(Open):
+    """A record that is safe and not yet in the log, with a signed promise when it will be."""
+
+    id: str
+    stage: Literal["accepted"]
+    acceptance: str = Field(description="Signed note: origin, leaf hash, accepted, sequenced-by.")
+
+
+class BulkLine(Open):
+    """What became of one row of a stream."""
+
+    row: int
+    status: int
+    id: str | None = None
+    log: str | None = None
+    index: int | None = None
+    stage: Stage | None = None
+    code: str | None = None
+    detail: str | None = None
+
+
+class RecordState(Open):
+    """A record without its contents."""
+
+    id: str
+    org: str
+    log: str
+    kind: str
+    stage: Stage
+    status: State
+    accepted: Time
+    index: int | None
+    entry: str = Field(description="The entry's bytes in base64url.")
+    leaf: str = Field(description="The leaf hash in base64url.")
+
+
+class Evidence(Open):
+    """Everything that an outsider needs to check one record."""
+
+    v: Literal["audit-ledger/evidence/v1"]
+    entry: str
+    schema_: dict[str, Any] = Field(alias="schema")
+    fields: list[Any] | None
+    proof: str
+    anchors: list[dict[str, Any]]
+    status: dict[str, Any] | None
+
+
+class VerifyQuestion(BaseModel):
+    """Either evidence as it was given out, or the id of a record."""
+
+    model_config = ConfigDict(
+        extra="allow", json_schema_extra={"anyOf": [{"required": ["v"]}, {"required": ["record"]}]}
+    )
+
+    record: str | None = None
+    v: str | None = None
+
+
+class Verdict(Open):
+    """The verdict with its numbered steps; a check that could not be made never becomes `valid`."""
+
+    v: Literal["audit-ledger/verdict/v1"]
+    result: str
+
+
+class LogState(Open):
+    """A log: how long it is and where it is anchored."""
+
+    origin: str
+    org: str
+    collection: str
+    kinds: list[str]
+    created: Time
+    size: int
+    root: str
+    vkeys: list[str]
+    anchor: dict[str, Any] | None
+
+
+class LogList(Open):
+    """Every log that may be listed."""
+
+    logs: list[LogState]
+
+
+class Consistency(Open):
+    """RFC 9162 consistency proof between two sizes of a log, with both roots. Hashes in base64url."""
+
+    origin: str
+    first: dict[str, Any]
+    second: dict[str, Any]
+    proof: list[str]
+
+
+class Health(Open):
+    """The process answers."""
+
+    alive: Literal[True]
+
+
+class Readiness(Open):
+    """Whether writes are taken; why not; and what somebody should look at although they are."""
+
+    ready: bool
+    reasons: list[str]
+    notes: list[str]

@@ -1,0 +1,169 @@
+"""`doctor`: look at settings, keys, database, chain, clock and permissions, and say what to do."""
+
+from __future__ import annotations
+
+import stat
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from ledger_service.chain.client import Node
+from ledger_service.chain.rpc import JsonRpc
+from ledger_service.cli.exits import CANNOT_TELL, DONE, FAILED
+from ledger_service.cli.output import json_option, say_json
+from ledger_service.clock import SystemClock
+from ledger_service.config import settings_from_environment
+from ledger_service.errors import ChainUnavailableError, LedgerError
+from ledger_service.log.reader import LogReader
+from ledger_service.vault.keyring import Keyring
+from ledger_service.wiring.installation import (
+    chain_url,
+    check_installation,
+    load_files,
+    load_key_wrapper,
+    load_publisher,
+    open_database,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ledger_service.config import Settings
+    from ledger_service.storage.engine import Database
+
+_OPEN_TO_OTHERS: Final = 0o077
+_MOST_AHEAD_S: Final = 15
+_SIGNS: Final = {"good": "✓", "bad": "✗", "unknown": "?"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at: how it is, and what to do if it is not good."""
+
+    subject: str
+    state: str
+    detail: str
+    fix: str = ""
+
+
+@click.command(epilog="\b\nExamples:\n  audit-ledger doctor\n  audit-ledger doctor --json\n")
+@json_option
+@click.pass_context
+def doctor(ctx: click.Context, *, as_json: bool) -> None:
+    """Check settings, keys, database, logs, chain, clock and permissions, and say the fix."""
+    found = list(_examine())
+    if as_json:
+        say_json(
+            [
+                {"subject": f.subject, "state": f.state, "detail": f.detail, "fix": f.fix or None}
+                for f in found
+            ]
+        )
+    else:
+        for each in found:
+            click.echo(f"{_SIGNS[each.state]} {each.subject}: {each.detail}")
+            if each.fix:
+                click.echo(f"    {each.fix}")
+    states = {each.state for each in found}
+    ctx.exit(FAILED if "bad" in states else CANNOT_TELL if "unknown" in states else DONE)
+
+
+def _examine() -> Iterator[Finding]:
+    try:
+        settings = settings_from_environment()
+        check_installation(settings)
+    except LedgerError as error:
+        yield Finding("settings", "bad", error.text, "See docs/settings.md, then run `audit-ledger init`.")
+        return
+    yield Finding("settings", "good", f"data in {settings.data_dir}")
+    yield _look("permissions", lambda: _permissions(settings), "Run `chmod -R go-rwx` on that path.")
+    yield _look("keys", lambda: _keys(settings), "Put the key-encryption key back, with mode 0600.")
+    yield _look(
+        "database", lambda: _database(settings), "Run `audit-ledger init`; then `audit-ledger audit`."
+    )
+    yield _look("logs", lambda: _logs(settings), "Start the service: it signs what waits.")
+    yield _look(
+        "chain", lambda: _chain(settings), "Start `audit-ledger serve`, or mend AUDIT_LEDGER_CHAIN_URL."
+    )
+    yield _look("clock", lambda: _clock(settings), "Set this machine's clock, for example with chrony.")
+
+
+def _look(subject: str, examine: Callable[[], str], fix: str) -> Finding:
+    try:
+        return Finding(subject, "good", examine())
+    except ChainUnavailableError as error:
+        return Finding(subject, "unknown", error.text, fix)
+    except (LedgerError, OSError) as error:
+        words = error.text if isinstance(error, LedgerError) else str(error)
+        return Finding(subject, "bad", words, fix)
+
+
+def _permissions(settings: Settings) -> str:
+    secret = [settings.data_dir, settings.keys_dir, *settings.keys_dir.glob("*")]
+    for path in secret:
+        if path.exists() and stat.S_IMODE(path.stat().st_mode) & _OPEN_TO_OTHERS:
+            raise LedgerError(f"{path} is open to others.")
+    return f"{len(secret)} paths are closed to others"
+
+
+def _keys(settings: Settings) -> str:
+    wrapper = load_key_wrapper(settings)
+    with _opened(settings) as database, database.read() as conn:
+        Keyring(wrapper).check_wrapper(conn)
+    files = load_files(settings)
+    with _opened(settings) as database:
+        logs = LogReader(database).logs()
+    for log in logs:
+        files.log_keys(log.origin)
+    return f"the key-encryption key opens what is stored, and the keys of {len(logs)} logs"
+
+
+def _database(settings: Settings) -> str:
+    with _opened(settings) as database, database.read():
+        if database.warnings:
+            raise LedgerError(" ".join(database.warnings))
+        return f"{database.dialect} opens with safe settings"
+
+
+def _logs(settings: Settings) -> str:
+    with _opened(settings) as database:
+        reader = LogReader(database)
+        logs = reader.logs()
+        for log in logs:
+            with reader.view_number(log.id) as view:
+                if view.size == 0:
+                    raise LedgerError(f"{log.origin} was never signed.")
+                signed = datetime.fromtimestamp(view.checkpoint().timestamp, UTC)
+            age_s = (SystemClock().now() - signed).total_seconds()
+            if age_s > 2 * settings.heartbeat_s:
+                raise LedgerError(f"{log.origin} was signed last {age_s:.0f} s ago.")
+    return f"{len(logs)} logs, each signed in time"
+
+
+def _chain(settings: Settings) -> str:
+    node = Node(JsonRpc(chain_url(settings)))
+    identity, head = node.identity(), node.newest()
+    balance = node.balance_wei(load_publisher(settings, load_files(settings)).address, at=head)
+    if balance == 0:
+        raise LedgerError("The account that pays for anchors is empty.")
+    return f"chain {identity.chain_id} at block {head.number}"
+
+
+def _clock(settings: Settings) -> str:
+    head = Node(JsonRpc(chain_url(settings))).newest()
+    ahead_s = head.time - SystemClock().now().timestamp()
+    if ahead_s > _MOST_AHEAD_S:
+        raise LedgerError(f"The chain's newest block is {ahead_s:.0f} s ahead of this machine's clock.")
+    return "the chain is not ahead of this machine's clock"
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[Database]:
+    database = open_database(settings)
+    try:
+        yield database
+    finally:
+        database.close()

@@ -1,0 +1,42 @@
+"""Exit codes: 0 done or genuine, 1 failed or not genuine, 2 cannot tell or try again, 64 called wrongly."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ledger_service import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DONE: Final = 0
+FAILED: Final = 1
+CANNOT_TELL: Final = 2
+USAGE: Final = 64
+
+_EXITS: Final[Mapping[int, tuple[type[errors.LedgerError], ...]]] = {
+    CANNOT_TELL: (
+        errors.CouldNotCheckError,
+        errors.NotReadyError,
+    ),
+    USAGE: (
+        errors.UsageError,
+        errors.BadNameError,
+        errors.SettingsError,
+    ),
+}
+# Every class stands here or above, so that none falls into a default by oversight (a test says so).
+_FAILURES: Final[tuple[type[errors.LedgerError], ...]] = (
+    errors.LedgerError,
+    errors.MalformedError,
+)
+
+EXIT_OF: Final[Mapping[str, int]] = {
+    **{kind.code: FAILED for kind in _FAILURES},
+    **{kind.code: code for code, kinds in _EXITS.items() for kind in kinds},
+}
+
+
+def exit_of(error: errors.LedgerError) -> int:
+    """The exit code of an error."""
+    return EXIT_OF.get(error.code, FAILED)

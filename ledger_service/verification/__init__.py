@@ -1,0 +1,1 @@
+"""What an outsider gets: receipts, evidence, trust documents and the server's own verdict."""

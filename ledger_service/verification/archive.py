@@ -1,0 +1,237 @@
+"""Records as outsiders and their owners get them: state, receipt, payload, evidence.
+
+What belongs together comes from one snapshot of the database. Whether somebody may see a record is decided
+here as well, so that what does not exist and what is another's give the same error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from ledger_service.errors import (
+    BadRequestError,
+    NotFoundError,
+    NotSequencedError,
+    PayloadMissingError,
+    UnknownRecordError,
+)
+from ledger_service.log.directory import log_of_number
+from ledger_service.log.reader import LogView, view_log
+from ledger_service.log.tables import log_entries
+from ledger_service.proofs.entry import Entry, Pointer, parse_entry
+from ledger_service.proofs.evidence import Evidence, format_evidence
+from ledger_service.proofs.fields import disclose_fields
+from ledger_service.proofs.merkle import leaf_hash
+from ledger_service.proofs.receipt import Opening, Receipt, format_receipt
+from ledger_service.proofs.status import ACTIVE, AsOf, StatusStatement
+from ledger_service.proofs.tlog_proof import TlogProof
+from ledger_service.records.history import RecordRow, find_record, open_record, waiting_entry
+from ledger_service.verification.anchors import anchor_stage, anchored_size, anchors_at
+from ledger_service.verification.status import StatusSigner, active_statement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from sqlalchemy import Connection
+
+    from ledger_service.log.reader import PublishedCheckpoint
+    from ledger_service.proofs.canonical import JsonValue
+    from ledger_service.proofs.schema import Schema
+    from ledger_service.proofs.types import LeafHash, LeafIndex, Origin, TreeSize
+    from ledger_service.storage.engine import Database
+    from ledger_service.vault.keyring import Keyring
+
+ACCEPTED = "accepted"
+SEQUENCED = "sequenced"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordState:
+    """A record without its contents: where it stands, and how far it has come."""
+
+    id: str
+    log: Origin
+    org: str
+    kind: str
+    stage: str
+    status: str
+    accepted: datetime
+    index: LeafIndex | None
+    leaf: LeafHash
+    entry: bytes = field(repr=False)
+
+
+class Archive:
+    """Reads records for those who may see them. Any number of threads may use one."""
+
+    __slots__ = ("_database", "_keyring", "_schemas", "_status_signer")
+
+    def __init__(
+        self,
+        database: Database,
+        keyring: Keyring,
+        *,
+        schemas: Mapping[str, Schema],
+        status_signer: Callable[[Origin], StatusSigner],
+    ) -> None:
+        """Read from `database`. There is one of `schemas` for each kind; `status_signer(origin)` signs."""
+        self._database = database
+        self._keyring = keyring
+        self._schemas = schemas
+        self._status_signer = status_signer
+
+    def state(self, record_id: str) -> RecordState:
+        """How far a record has come, for anyone; raises NotFoundError."""
+        with self._database.read() as conn:
+            found = _Found.find(conn, record_id, org_id=None)
+            entry, stage, index = found.place()
+            return RecordState(
+                id=found.row.id,
+                log=found.view.log.origin,
+                org=found.view.log.org,
+                kind=found.row.kind,
+                stage=stage,
+                status=ACTIVE,
+                accepted=found.row.accepted,
+                index=index,
+                leaf=leaf_hash(entry),
+                entry=entry,
+            )
+
+    def receipt(self, record_id: str, *, org_id: int) -> bytes:
+        """The receipt as its writer got it, for the record's organization.
+
+        It holds the proof to the first checkpoint over the record, so it is the same at any time; after the
+        payload is gone it comes without its opening. Raises NotFoundError, NotSequencedError, KeyUnavailableError.
+        """
+        with self._database.read() as conn:
+            found = _Found.find(conn, record_id, org_id=org_id)
+            index = found.view.index_of(found.row.record)
+            data = found.view.entry(index)
+            opening = self._open(conn, found, parse_entry(data), missing_ok=True)
+            proof = _proof(found.view, index, found.view.first_checkpoint_covering(index))
+            return format_receipt(Receipt(data, self._schemas[found.row.kind], opening, proof))
+
+    def payload(self, record_id: str, *, org_id: int) -> Mapping[str, JsonValue]:
+        """The private fields of a record, for its organization.
+
+        Raises NotFoundError, PayloadMissingError, KeyUnavailableError, SealError.
+        """
+        with self._database.read() as conn:
+            found = _Found.find(conn, record_id, org_id=org_id)
+            entry, _, _ = found.place()
+            opening = self._open(conn, found, parse_entry(entry))
+        return {} if opening is None else opening.values
+
+    def evidence(self, record_id: str) -> bytes:
+        """What anyone may have to check a record, nothing disclosed; raises NotFoundError, NotSequencedError."""
+        with self._database.read() as conn:
+            return self._evidence(_Found.find(conn, record_id, org_id=None), fields=None)
+
+    def disclosed_evidence(self, record_id: str, *, names: Collection[str] | None, org_id: int) -> bytes:
+        """The evidence with the private fields `names` disclosed, None for all, for the record's organization.
+
+        Raises NotFoundError, NotSequencedError, BadRequestError for a field that the kind does not have, and what
+        `payload` raises.
+        """
+        with self._database.read() as conn:
+            found = _Found.find(conn, record_id, org_id=org_id)
+            schema = self._schemas[found.row.kind]
+            wanted = schema.private if names is None else names
+            if unknown := sorted(set(wanted) - set(schema.private)):
+                raise BadRequestError(
+                    "The kind has no such private field.", unknown=unknown, known=schema.private
+                )
+            index = found.view.index_of(found.row.record)
+            opening = self._open(conn, found, parse_entry(found.view.entry(index)))
+            fields: list[JsonValue] = []
+            if opening is not None:
+                fields = disclose_fields(opening.values, salt=opening.salt, schema=schema, names=wanted)
+            return self._evidence(found, fields=fields)
+
+    def _evidence(self, found: _Found, *, fields: list[JsonValue] | None) -> bytes:
+        view = found.view
+        index = view.index_of(found.row.record)
+        data = view.entry(index)
+        # Proof and anchor state the same size and root: the smallest anchored size bounds the time best.
+        size = anchored_size(found.conn, view.log.id, index)
+        shown = view.checkpoint() if size is None else view.checkpoint_at(size)
+        return format_evidence(
+            Evidence(
+                entry=data,
+                schema=self._schemas[found.row.kind],
+                fields=fields,
+                proof=_proof(view, index, shown),
+                anchors=() if size is None else anchors_at(found.conn, view.log.id, size),
+                status=self._status(view, index, data),
+            )
+        )
+
+    def _status(self, view: LogView, index: LeafIndex, data: bytes) -> StatusStatement:
+        newest = view.checkpoint()
+        statement = active_statement(
+            Pointer(view.log.origin, index, leaf_hash(data)),
+            accepted=parse_entry(data).accepted,
+            known=_moment(view.first_checkpoint_covering(index).timestamp),
+            as_of=AsOf(newest.size, newest.root, _moment(newest.timestamp)),
+        )
+        return self._status_signer(view.log.origin).sign(statement)
+
+    def _open(
+        self, conn: Connection, found: _Found, entry: Entry, *, missing_ok: bool = False
+    ) -> Opening | None:
+        schema = self._schemas[found.row.kind]
+        if not schema.private:
+            return None
+        try:
+            opened = open_record(conn, self._keyring, found.row, claim=entry.claim, schema=schema)
+        except PayloadMissingError:
+            if missing_ok:
+                return None
+            raise
+        return Opening(opened.salt, opened.values)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A record and its log in one snapshot."""
+
+    conn: Connection
+    row: RecordRow
+    view: LogView
+
+    @classmethod
+    def find(cls, conn: Connection, record_id: str, *, org_id: int | None) -> _Found:
+        """The record of this id, and of this organization if one is given; raises the same NotFoundError."""
+        try:
+            row = find_record(conn, record_id)
+        except UnknownRecordError:
+            raise NotFoundError from None
+        if org_id is not None and row.org_id != org_id:
+            raise NotFoundError
+        return cls(conn, row, view_log(conn, log_of_number(conn, row.log_id)))
+
+    def place(self) -> tuple[bytes, str, LeafIndex | None]:
+        """Entry, stage and, once it is published, index."""
+        waiting = waiting_entry(self.conn, self.row.record)
+        if waiting is not None:
+            return waiting, ACCEPTED, None
+        try:
+            index = self.view.index_of(self.row.record)
+        except NotSequencedError:
+            stored = select(log_entries.c.entry).where(log_entries.c.record == self.row.record)
+            return self.conn.execute(stored).scalar_one(), SEQUENCED, None
+        return self.view.entry(index), anchor_stage(self.conn, self.view.log.id, index), index
+
+
+def _proof(view: LogView, index: LeafIndex, checkpoint: PublishedCheckpoint) -> TlogProof:
+    size: TreeSize = checkpoint.size
+    return TlogProof(index, view.prove_inclusion(index, size), checkpoint.note)
+
+
+def _moment(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,111 @@
+"""The server's own verdict, by the kernel that outsiders use, with what the server itself knows as trust."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from ledger_service.errors import LedgerError
+from ledger_service.log.directory import find_log
+from ledger_service.proofs.entry import parse_entry
+from ledger_service.proofs.evidence import parse_evidence
+from ledger_service.proofs.policy import Policy, format_policy
+from ledger_service.proofs.trust import HeadKey, Trust, TrustedLog, format_trust
+from ledger_service.proofs.types import TreeSize
+from ledger_service.proofs.verify import verify
+from ledger_service.verification.trust_documents import policy_of, trusted_anchors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from ledger_service.clock import Clock
+    from ledger_service.log.directory import LogRow
+    from ledger_service.proofs.chain_view import ChainView
+    from ledger_service.proofs.note import VerifierKey
+    from ledger_service.proofs.types import Origin
+    from ledger_service.proofs.verdict import Verdict
+    from ledger_service.storage.engine import Database
+
+_NOBODY: Final = Policy((), (), (), "none")
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerKeys:
+    """Who keeps a log, from our registry, and the keys that speak for it beside its checkpoints' keys."""
+
+    issuer_name: str
+    status: VerifierKey
+    acceptance: VerifierKey
+
+
+@dataclass(frozen=True, slots=True)
+class TrustDocuments:
+    """What an outsider needs beforehand to check a log's evidence. `anchored`: a contract is named in it."""
+
+    policy: bytes
+    trust: bytes
+    anchored: bool
+
+
+class Judge:
+    """Gives verdicts and the documents that others need to give theirs."""
+
+    __slots__ = ("_chain_view", "_clock", "_database", "_issuer_keys")
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        issuer_keys: Callable[[LogRow], IssuerKeys],
+        chain_view: ChainView | None,
+        clock: Clock,
+    ) -> None:
+        """`issuer_keys(log)` knows who keeps a log of ours, `chain_view` looks at the chain."""
+        self._database = database
+        self._issuer_keys = issuer_keys
+        self._chain_view = chain_view
+        self._clock = clock
+
+    def judge(
+        self, evidence: bytes, *, at: datetime | None = None, known_at: datetime | None = None
+    ) -> Verdict:
+        """The verdict on evidence of any bytes. For a log that is not ours it is at best `unknown`."""
+        policy, trust = self._beliefs(evidence)
+        return verify(
+            evidence,
+            policy=policy,
+            trust=trust,
+            now=self._clock.now(),
+            at=at,
+            known_at=known_at,
+            chain_view=self._chain_view,
+        )
+
+    def documents(self, origin: Origin) -> TrustDocuments:
+        """Policy and trust file of one of our logs; raises UnknownLogError."""
+        policy, trust = self._documents(origin)
+        return TrustDocuments(format_policy(policy), format_trust(trust), bool(trust.logs[0].anchors))
+
+    def _beliefs(self, evidence: bytes) -> tuple[Policy, Trust]:
+        try:
+            origin = parse_entry(parse_evidence(evidence).entry).claim.log
+            return self._documents(origin)
+        except LedgerError:
+            return _NOBODY, Trust(())
+
+    def _documents(self, origin: Origin) -> tuple[Policy, Trust]:
+        with self._database.read() as conn:
+            log = find_log(conn, origin)
+            anchors = trusted_anchors(conn, log.id)
+        keys = self._issuer_keys(log)
+        known = TrustedLog(
+            origin=log.origin,
+            org=log.org,
+            issuer_name=keys.issuer_name,
+            status_keys=(keys.status,),
+            acceptance_keys=(keys.acceptance,),
+            head_keys=tuple(HeadKey(key, TreeSize(0), None) for key in log.vkeys),
+            anchors=anchors,
+        )
+        return policy_of(log), Trust((known,))

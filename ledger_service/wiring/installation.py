@@ -1,0 +1,135 @@
+"""What an installation has on its disk: directory, key-encryption key, database, embedded chain, guard file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ledger_service.chain.account import PublisherAccount
+from ledger_service.chain.embedded.supervisor import EmbeddedNode
+from ledger_service.errors import ChainUnavailableError, KeyFileError, SettingsError
+from ledger_service.storage.engine import Database
+from ledger_service.storage.metadata import metadata
+from ledger_service.vault.signing_keys import SigningKeyFiles
+from ledger_service.vault.wrapping import KeyEncryptionKey, create_kek, load_kek
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ledger_service.config import Settings
+
+_EMBEDDED: Final = "embedded"
+_SECRET_DIGITS: Final = 64
+_PRIVATE: Final = 0o700
+
+
+def install(settings: Settings) -> None:
+    """Make what is missing: the directory (0700), the key-encryption key, the publisher's key, the schema."""
+    settings.data_dir.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+    if settings.kek is None and not settings.kek_path.exists():
+        create_kek(settings.kek_path)
+    if settings.chain_url is None:
+        load_files(settings).publisher_key(_EMBEDDED)
+    database = open_database(settings)
+    try:
+        database.create_all(metadata)
+    finally:
+        database.close()
+
+
+def check_installation(settings: Settings) -> None:
+    """Raise SettingsError with the fix when `init` was not run here."""
+    missing = not settings.data_dir.is_dir() or (settings.kek is None and not settings.kek_path.exists())
+    if missing:
+        raise SettingsError(
+            f"There is no installation in {settings.data_dir}: run `audit-ledger init` first."
+        )
+
+
+def open_database(settings: Settings) -> Database:
+    """The database of the settings. Open it after a fork, never before."""
+    return Database.open(
+        settings.database,
+        readers=settings.database_readers,
+        writers=settings.database_writers,
+        wait_s=settings.database_wait_s,
+        reserve_bytes=settings.disk_reserve_mb << 20,
+        unsafe_synchronous=settings.unsafe_synchronous,
+    )
+
+
+def load_key_wrapper(settings: Settings) -> KeyEncryptionKey:
+    """The key-encryption key; raises KeyFileError when its file is missing, unsafe or damaged."""
+    return load_kek(settings.kek_path) if settings.kek is None else KeyEncryptionKey.from_bytes(settings.kek)
+
+
+def load_files(settings: Settings) -> SigningKeyFiles:
+    """The signing keys of this installation."""
+    return SigningKeyFiles(settings.keys_dir, load_key_wrapper(settings))
+
+
+def load_publisher(settings: Settings, files: SigningKeyFiles) -> PublisherAccount:
+    """The account that pays for anchors: a key of ours on the embedded chain, the operator's file elsewhere."""
+    if settings.chain_private_key_file is None:
+        return PublisherAccount(files.publisher_key(_EMBEDDED).secp256k1())
+    text = settings.chain_private_key_file.read_text(encoding="ascii").strip().removeprefix("0x")
+    try:
+        secret = bytes.fromhex(text)
+    except ValueError:
+        secret = b""
+    if len(text) != _SECRET_DIGITS or len(secret) * 2 != _SECRET_DIGITS:
+        raise KeyFileError("The chain's private key file must hold 64 hexadecimal digits.")
+    return PublisherAccount(secret)
+
+
+def chain_file(settings: Settings) -> Path:
+    """Where the embedded chain is kept."""
+    return settings.data_dir / "chain.sqlite"
+
+
+def guard_file(settings: Settings) -> Path:
+    """Where the highest signed sizes are noted. Leave it out of backups: it is what a backup is compared with."""
+    return settings.data_dir / "guard.json"
+
+
+def start_embedded_chain(settings: Settings) -> EmbeddedNode | None:
+    """Start the embedded chain as a child process and note its address; None when the chain is elsewhere."""
+    if settings.chain_url is not None:
+        return None
+    account = load_publisher(settings, load_files(settings))
+    node = EmbeddedNode(
+        chain_file(settings),
+        funded=account.address,
+        port=settings.chain_port,
+        failpoints=settings.failpoints,
+        unsafe_synchronous=settings.unsafe_synchronous,
+    )
+    try:
+        node.start()
+    except BaseException:
+        node.stop()
+        raise
+    note_chain_url(settings, node.url)
+    return node
+
+
+def note_chain_url(settings: Settings, url: str) -> None:
+    """Note where the embedded chain answers, for the processes beside the one that started it."""
+    draft = _url_file(settings).with_suffix(".draft")
+    draft.write_text(url + "\n", encoding="ascii")
+    draft.replace(_url_file(settings))
+
+
+def chain_url(settings: Settings) -> str:
+    """Where the chain answers; raises ChainUnavailableError when the embedded one was never started."""
+    if settings.chain_url is not None:
+        return settings.chain_url
+    try:
+        return _url_file(settings).read_text(encoding="ascii").strip()
+    except OSError:
+        raise ChainUnavailableError(
+            "The embedded chain was never started here: run `audit-ledger serve`."
+        ) from None
+
+
+def _url_file(settings: Settings) -> Path:
+    return settings.data_dir / "chain.url"
