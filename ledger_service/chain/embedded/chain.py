@@ -13,7 +13,7 @@ from eth.exceptions import HeaderNotFound, TransactionNotFound
 
 from ledger_service.chain.embedded.genesis import chain_class
 from ledger_service.chain.embedded.store import ChainFile, CommittedReads, Identity
-from ledger_service.errors import ChainFileError
+from ledger_service.errors import ChainFileError, LedgerError
 
 if TYPE_CHECKING:
     from eth.abc import (
@@ -55,8 +55,16 @@ class EmbeddedChain:
         self.file = file
         self.identity: Identity = file.identity
         self.evm = chain_class(self.identity.chain_id)
-        self._chain = self.evm(CommittedReads(file))
-        self._check_opening()
+        try:
+            self._chain = self.evm(CommittedReads(file))
+            self._check_opening()
+        except LedgerError:
+            raise
+        except Exception as error:
+            # py-evm meets a missing or damaged entry in many ways.
+            raise ChainFileError(
+                "The chain's newest block cannot be read.", cause=type(error).__name__
+            ) from error
 
     @property
     def vm_class(self) -> Any:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from ledger_service.errors import LedgerError, RpcError
@@ -18,6 +19,9 @@ PARSE_ERROR: Final = -32700
 INVALID_REQUEST: Final = -32600
 INTERNAL_ERROR: Final = -32603
 MAX_BATCH: Final = 256
+MAX_DEPTH: Final = 16
+
+_TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 
 _log = logging.getLogger(__name__)
 
@@ -28,8 +32,9 @@ def answer_body(body: bytes, answer: Callable[[str, Sequence[object]], Any]) -> 
     `answer` gets the method and its parameters and returns what becomes the result, or raises RpcError.
     """
     try:
+        _refuse_deep(body)
         request = json.loads(body, object_pairs_hook=_unique, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
+    except ValueError:
         return _encode(_failure(None, RpcError(PARSE_ERROR, "parse error")))
     if not isinstance(request, list):
         single = _answer_one(request, answer)
@@ -88,6 +93,17 @@ def _failure(number: object, error: RpcError) -> dict[str, Any]:
 
 def _encode(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
+
+
+def _refuse_deep(body: bytes) -> None:
+    # py-evm and py_ecc raise Python's recursion limit so far that the JSON parser would overflow the C stack and end
+    # the process. So the depth is counted before parsing.
+    depth = 0
+    for token in _TOKEN.finditer(body):
+        first = token[0][:1]
+        depth += (first in b"[{") - (first in b"]}")
+        if depth > MAX_DEPTH:
+            raise ValueError("nested too deeply")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

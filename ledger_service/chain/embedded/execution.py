@@ -73,7 +73,9 @@ def estimate_gas(chain: EmbeddedChain, request: Call, header: BlockHeaderAPI) ->
     highest = _affordable_gas(chain, request, header)
     outcome = run(chain, replace(request, gas=highest), header)
     raise_failure(outcome)
-    lowest = outcome.gas_used - 1
+    if _succeeds(chain, replace(request, gas=outcome.gas_used), header):
+        return outcome.gas_used
+    lowest = outcome.gas_used
     # A call often needs a little more than it uses: refunds come at the end, and 1/64 stays behind at each call.
     guess = (outcome.gas_used + CALL_STIPEND) * 64 // 63
     while lowest + 1 < highest and (highest - lowest) / highest >= ESTIMATE_ERROR:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 METHOD_MISSING: Final = -32601
 FAILED: Final = -32000
+# Greater than any block number, and still an integer for SQLite.
+_BEYOND: Final = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +198,7 @@ class RpcMethods:
         if isinstance(name, bytes):
             raise params.refuse("fromBlock and toBlock are numbers or tags")
         if isinstance(name, int):
-            return min(name, head + 1)
+            return min(name, _BEYOND)
         return 0 if name == "earliest" else head
 
     def _send(self, raw: bytes) -> Any:
