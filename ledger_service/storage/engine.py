@@ -27,7 +27,7 @@ from ledger_service.errors import (
     StorageUnavailableError,
     UnsafeStorageError,
 )
-from ledger_service.storage import failpoints, postgres, sqlite
+from ledger_service.storage import failpoints, migrations, postgres, sqlite
 from ledger_service.storage.faults import classify_error, commit_outcome
 from ledger_service.storage.filesystem import free_bytes
 from ledger_service.storage.pool import ConnectionPool
@@ -187,6 +187,19 @@ class Database:
                 self._end(conn, self._writers)
                 self._raise_typed(error)
             self._commit(conn, transaction, step)
+
+    def migrate(self) -> None:
+        """Bring the schema to what this program needs; SchemaError when it is that of a newer program."""
+        with self.read() as conn:
+            if migrations.current_revision(conn) == migrations.HEAD:
+                return
+        with self.write("storage.migrate") as conn:
+            migrations.upgrade(conn)
+
+    def check_schema(self) -> None:
+        """Raise SchemaError unless the schema is exactly the one this program needs."""
+        with self.read() as conn:
+            migrations.check_revision(conn)
 
     def create_all(self, tables: MetaData) -> None:
         """Create all tables at once. For tests of one package; the product's schema comes from `migrate`."""
