@@ -23,6 +23,7 @@ TAGS: Final = frozenset({"latest", "safe", "finalized", "pending", "earliest"})
 
 BlockName: TypeAlias = int | bytes | Literal["latest", "safe", "finalized", "pending", "earliest"]
 
+_HASH_TEXT: Final = len("0x") + 64
 _Octets = TypeVar("_Octets", bound=bytes)
 _QUANTITY = re.compile(r"0x(0|[1-9a-fA-F][0-9a-fA-F]{0,63})")
 _DATA = re.compile(r"0x([0-9a-fA-F]{2})*")
@@ -73,13 +74,13 @@ def parse_flag(value: object) -> bool:
 
 def parse_slot(value: object) -> int:
     """Return a storage slot, given as a quantity or as 32 bytes."""
-    if isinstance(value, str) and len(value) == 2 + 64:
+    if isinstance(value, str) and len(value) == _HASH_TEXT:
         return int.from_bytes(parse_data(value, what="slot", size=32), "big")
     return parse_quantity(value, what="slot")
 
 
 def parse_block_name(value: object) -> BlockName:
-    """Return a block's number, its hash (EIP-1898) or a tag."""
+    """Return a block's number, its hash (alone, as in Geth, or as EIP-1898 has it) or a tag."""
     if isinstance(value, dict):
         fields = dict(value)
         parse_flag(fields.pop("requireCanonical", False))
@@ -88,6 +89,8 @@ def parse_block_name(value: object) -> BlockName:
         if fields.keys() == {"blockNumber"}:
             return parse_block_name(fields["blockNumber"])
         raise refuse("the block is named by blockHash or by blockNumber")
+    if isinstance(value, str) and len(value) == _HASH_TEXT:
+        return parse_hash(value)
     if isinstance(value, str) and value in TAGS:
         return value  # type: ignore[return-value]  # mypy does not narrow by membership
     return parse_quantity(value, what="block number")

@@ -113,6 +113,7 @@ class EmbeddedNode:
         Raises ChainFileError when the child refuses its file or key, ChainUnavailableError when it is not ready in
         time, and OSError when the port is taken.
         """
+        self._stopping.clear()
         self._listening = listen(*self._address)
         self._watching = threading.Thread(target=self._watch, name="chain-supervisor", daemon=True)
         self._watching.start()
@@ -142,6 +143,7 @@ class EmbeddedNode:
                 child.kill()
         if self._watching is not None:
             self._watching.join()
+            self._watching = None
         if self._listening is not None:
             self._listening.close()
             self._listening = None

@@ -60,9 +60,10 @@ def test_sizes_are_exact() -> None:
 
 
 def test_blocks_have_three_kinds_of_names() -> None:
-    """A block is named by a tag, a number, or an EIP-1898 object."""
+    """A block is named by a tag, a number, a hash, or an EIP-1898 object."""
     assert params.parse_block_name("safe") == "safe"
     assert params.parse_block_name("0x10") == 16
+    assert params.parse_block_name(HASH) == b"\xab" * 32
     assert params.parse_block_name({"blockNumber": "0x10"}) == 16
     assert params.parse_block_name({"blockHash": HASH, "requireCanonical": True}) == b"\xab" * 32
     wrong: tuple[object, ...] = (
