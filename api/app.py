@@ -32,7 +32,7 @@ _DESCRIPTION: Final = "Records facts so that outsiders can check that nothing wa
 def end_process(error: LedgerError) -> None:
     """Let the requests that wait hear of it, then end this worker such that gunicorn does not start another.
 
-    What a storage failure left is only known to a process that reads it afresh, and somebody should look first.
+    Only a process that reads it afresh knows what a storage failure left, and somebody should look first.
     """
     _log.critical("ending", code=error.code, details=error.details)
     threading.Timer(_LAST_WORDS_S, os._exit, [_WORKER_BOOT_ERROR]).start()

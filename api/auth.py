@@ -28,7 +28,10 @@ def optional_caller() -> Caller | None:
 
 
 def member_caller(scope: Scope) -> Caller:
-    """Who calls, with `scope` in whatever organization it is of; raises UnauthenticatedError, ScopeMissingError."""
+    """Who calls, with `scope` in whatever organization it is of.
+
+    Raises UnauthenticatedError, ScopeMissingError.
+    """
     caller = optional_caller()
     if caller is None:
         raise UnauthenticatedError

@@ -1,4 +1,7 @@
-"""What surrounds every request: an id, checks that hold everywhere, headers, a log line, errors as problems."""
+"""What surrounds every request.
+
+An id, checks that hold everywhere, headers, a log line, errors as problems.
+"""
 
 from __future__ import annotations
 

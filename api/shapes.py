@@ -55,7 +55,10 @@ class PurchaseItem(Closed):
 
 
 class Purchase(Closed):
-    """A paid order of one customer. Every field is private: only a salted commitment to them becomes public."""
+    """A paid order of one customer.
+
+    Every field is private: only a salted commitment to them becomes public.
+    """
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE_PURCHASE]})
 

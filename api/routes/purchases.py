@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Final
 
 import orjson
@@ -96,8 +97,8 @@ def record_rows(org: str) -> Response:
     caller = required_caller(org, scope=Scope.RECORDS_WRITE)
     key = check_idempotency_key(request.headers.get("Idempotency-Key"))
     check_media((NDJSON,))
-    # A stream has no greatest length, a line has.
-    request.max_content_length = None
+    # A stream has no greatest length, a line has. (None would mean the application's limit.)
+    request.max_content_length = sys.maxsize
     here = service()
     log = here.log_of(caller.org.id, PURCHASE.collection)
     rows = _Rows(request.stream)

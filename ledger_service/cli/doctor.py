@@ -25,7 +25,7 @@ from ledger_service.wiring.installation import (
     load_files,
     load_key_wrapper,
     load_publisher,
-    open_database,
+    open_checked_database,
 )
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def _clock(settings: Settings) -> str:
 
 @contextmanager
 def _opened(settings: Settings) -> Iterator[Database]:
-    database = open_database(settings)
+    database = open_checked_database(settings)
     try:
         yield database
     finally:

@@ -106,7 +106,8 @@ class Archive:
         """The receipt as its writer got it, for the record's organization.
 
         It holds the proof to the first checkpoint over the record, so it is the same at any time; after the
-        payload is gone it comes without its opening. Raises NotFoundError, NotSequencedError, KeyUnavailableError.
+        payload is gone it comes without its opening. Raises NotFoundError, NotSequencedError,
+        KeyUnavailableError.
         """
         with self._database.read() as conn:
             found = _Found.find(conn, record_id, org_id=org_id)
@@ -128,15 +129,18 @@ class Archive:
         return {} if opening is None else opening.values
 
     def evidence(self, record_id: str) -> bytes:
-        """What anyone may have to check a record, nothing disclosed; raises NotFoundError, NotSequencedError."""
+        """What anyone may have to check a record, nothing disclosed.
+
+        Raises NotFoundError, NotSequencedError.
+        """
         with self._database.read() as conn:
             return self._evidence(_Found.find(conn, record_id, org_id=None), fields=None)
 
     def disclosed_evidence(self, record_id: str, *, names: Collection[str] | None, org_id: int) -> bytes:
-        """The evidence with the private fields `names` disclosed, None for all, for the record's organization.
+        """The evidence with private fields `names` (None: all) disclosed, for the record's organization.
 
-        Raises NotFoundError, NotSequencedError, BadRequestError for a field that the kind does not have, and what
-        `payload` raises.
+        Raises NotFoundError, NotSequencedError, BadRequestError for a field that the kind does not have, and
+        what `payload` raises.
         """
         with self._database.read() as conn:
             found = _Found.find(conn, record_id, org_id=org_id)

@@ -42,7 +42,7 @@ from ledger_service.wiring.installation import (
     guard_file,
     load_key_wrapper,
     load_publisher,
-    open_database,
+    open_checked_database,
 )
 from ledger_service.wiring.keeper import Keeper
 from ledger_service.wiring.service import Service
@@ -77,7 +77,7 @@ def build(
     clock = clock or SystemClock()
     wrapper = load_key_wrapper(settings)
     files = SigningKeyFiles(settings.keys_dir, wrapper)
-    database = open_database(settings)
+    database = open_checked_database(settings)
     keyring = Keyring(wrapper)
     signers = LogSigners(files, max_delay_s=int(settings.max_accept_delay_s))
     organizations = Organizations(database, clock=clock)

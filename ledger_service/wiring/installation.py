@@ -1,4 +1,7 @@
-"""What an installation has on its disk: directory, key-encryption key, database, embedded chain, guard file."""
+"""What an installation has on its disk.
+
+Directory, key-encryption key, database, embedded chain, guard file.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,6 @@ from ledger_service.chain.account import PublisherAccount
 from ledger_service.chain.embedded.supervisor import EmbeddedNode
 from ledger_service.errors import ChainUnavailableError, KeyFileError, SettingsError
 from ledger_service.storage.engine import Database
-from ledger_service.storage.metadata import metadata
 from ledger_service.vault.signing_keys import SigningKeyFiles
 from ledger_service.vault.wrapping import KeyEncryptionKey, create_kek, load_kek
 
@@ -31,7 +33,7 @@ def install(settings: Settings) -> None:
         load_files(settings).publisher_key(_EMBEDDED)
     database = open_database(settings)
     try:
-        database.create_all(metadata)
+        database.migrate()
     finally:
         database.close()
 
@@ -57,6 +59,17 @@ def open_database(settings: Settings) -> Database:
     )
 
 
+def open_checked_database(settings: Settings) -> Database:
+    """The database, once its schema is the one that this program needs; raises SchemaError."""
+    database = open_database(settings)
+    try:
+        database.check_schema()
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
 def load_key_wrapper(settings: Settings) -> KeyEncryptionKey:
     """The key-encryption key; raises KeyFileError when its file is missing, unsafe or damaged."""
     return load_kek(settings.kek_path) if settings.kek is None else KeyEncryptionKey.from_bytes(settings.kek)
@@ -68,7 +81,10 @@ def load_files(settings: Settings) -> SigningKeyFiles:
 
 
 def load_publisher(settings: Settings, files: SigningKeyFiles) -> PublisherAccount:
-    """The account that pays for anchors: a key of ours on the embedded chain, the operator's file elsewhere."""
+    """The account that pays for anchors.
+
+    A key of ours on the embedded chain, the operator's file elsewhere.
+    """
     if settings.chain_private_key_file is None:
         return PublisherAccount(files.publisher_key(_EMBEDDED).secp256k1())
     text = settings.chain_private_key_file.read_text(encoding="ascii").strip().removeprefix("0x")
@@ -87,7 +103,10 @@ def chain_file(settings: Settings) -> Path:
 
 
 def guard_file(settings: Settings) -> Path:
-    """Where the highest signed sizes are noted. Leave it out of backups: it is what a backup is compared with."""
+    """Where the highest signed sizes are noted.
+
+    Leave it out of backups: it is what a backup is compared with.
+    """
     return settings.data_dir / "guard.json"
 
 

@@ -1,8 +1,8 @@
 """The thread that looks after signing and anchoring.
 
-Before anything is signed after a start, the database is compared with what the chain and the guard file have seen of
-it: a restored backup would sign a second history. Only then does the ledger thread begin. Afterwards this thread
-brings checkpoints to the chain, and goes on comparing. Reads never wait for any of it.
+Before anything is signed after a start, the database is compared with what the chain and the guard file have
+seen of it: a restored backup would sign a second history. Only then does the ledger thread begin. Afterwards
+this thread brings checkpoints to the chain, and goes on comparing. Reads never wait for any of it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,10 @@ class Keeper:
         poll_s: float,
         on_fatal: Callable[[LedgerError], None],
     ) -> None:
-        """`compare` raises RollbackDetectedError when the database is too old; `on_fatal` ends the process."""
+        """`compare` raises RollbackDetectedError when the database is too old.
+
+        `on_fatal` ends the process.
+        """
         self._ledger = ledger
         self._anchorer = anchorer
         self._compare = compare
@@ -73,7 +76,10 @@ class Keeper:
             self._ledger.stop()
 
     def check_writable(self) -> None:
-        """Raise what keeps writes out: NotReadyError, RollbackDetectedError, or what stopped the ledger thread."""
+        """Raise what keeps writes out.
+
+        NotReadyError, RollbackDetectedError, or what stopped the ledger thread.
+        """
         refusal = self._refusal or self._ledger.failure
         if refusal is not None:
             raise type(refusal)(refusal.text, **refusal.details)
@@ -120,7 +126,7 @@ class Keeper:
         self._chain_trouble = None
 
     def _settle(self) -> None:
-        """Compare, and let the ledger thread begin if that showed nothing, or if the guard file alone vouches."""
+        """Compare; begin to sign if that showed nothing, or if the guard file alone vouches."""
         try:
             self._compare()
         except RollbackDetectedError:

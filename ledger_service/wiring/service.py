@@ -47,7 +47,10 @@ _REMEMBERED_FOR: Final = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """Whether writes are taken. `reasons` say why not; `notes` are what somebody should look at all the same."""
+    """Whether writes are taken.
+
+    `reasons` say why not; `notes` are what somebody should look at all the same.
+    """
 
     ready: bool
     reasons: tuple[str, ...]
@@ -56,10 +59,12 @@ class Readiness:
 
 @dataclass(slots=True, kw_only=True)
 class Service:
-    """One installation for all threads of one process. `start` begins signing and anchoring; reads need no start.
+    """One installation for all threads of one process.
 
-    `log_kinds` names, for each collection, the kinds that its logs hold for ever. `keeper` is None where no chain
-    is known; such a service reads.
+    `start` begins signing and anchoring; reads need no start.
+
+    `log_kinds` names, for each collection, the kinds that its logs hold for ever. `keeper` is None where no
+    chain is known; such a service reads.
     """
 
     settings: Settings
@@ -130,7 +135,10 @@ class Service:
         return found
 
     def record(self, submission: Submission) -> Recorded | Pending:
-        """Record one fact; raises what `Recorder.record` raises, and NotReadyError or why nothing is signed."""
+        """Record one fact.
+
+        Raises what `Recorder.record` raises, and NotReadyError or why nothing is signed.
+        """
         self._check_writable()
         return self.recorder.record(submission)
 
