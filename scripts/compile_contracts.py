@@ -27,9 +27,7 @@ SETTINGS: dict[str, Any] = {
     "optimizer": {"enabled": True, "runs": 10_000},  # `publish` runs for years, deployment once
     "metadata": {"bytecodeHash": "ipfs"},
 }
-_IMPORT = re.compile(r'^import\s[^"]*"([^"]+)";', re.MULTILINE)
-
-Contract = dict[str, Any]
+IMPORT = re.compile(r'^import\s[^"]*"([^"]+)";', re.MULTILINE)
 
 
 def read_sources(*paths: str) -> dict[str, str]:
@@ -41,7 +39,7 @@ def read_sources(*paths: str) -> dict[str, str]:
         if path not in sources:
             folder = ROOT if path.startswith("contracts/") else ROOT / "node_modules"
             sources[path] = (folder / path).read_text("utf-8")
-            for target in _IMPORT.findall(sources[path]):
+            for target in IMPORT.findall(sources[path]):
                 relative = target.startswith(".")
                 wanted.append(posixpath.normpath(f"{path}/../{target}") if relative else target)
     return sources
@@ -55,7 +53,7 @@ def compiler_input(sources: dict[str, str]) -> dict[str, Any]:
     return {"language": "Solidity", "sources": content, "settings": settings}
 
 
-def compile_sources(sources: dict[str, str]) -> dict[str, Contract]:
+def compile_sources(sources: dict[str, str]) -> dict[str, dict[str, Any]]:
     """The compiler's output by contract name; a warning is an error."""
     solc = ROOT / "scripts" / "solc"
     version = solcx.wrapper.get_solc_version(solc).base_version

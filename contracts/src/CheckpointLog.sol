@@ -131,6 +131,8 @@ abstract contract CheckpointLog is ICheckpointLog, AccessControl {
     function verifyHead(bytes32 logId, Head calldata head) public view {
         bytes32 stored = _heads[logId][head.size];
         bytes32 given = _hashHead(head.root, head.time, head.previousSize);
+        // Heads are compared with what was stored, to the bit; no time is compared with the clock.
+        // slither-disable-next-line timestamp
         if (stored != given) revert UnacceptedHead(logId, head.size, stored, given);
     }
 
@@ -258,6 +260,7 @@ abstract contract CheckpointLog is ICheckpointLog, AccessControl {
 
     /// @dev The offered checkpoint has the size of the accepted head, so it must be that head. The caller names
     /// either that head, and a difference is a fork; or the one before, as a repeated transaction does.
+    // slither-disable-next-line timestamp
     function _requireSameHead(
         bytes32 logId,
         Head calldata accepted,

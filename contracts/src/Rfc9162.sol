@@ -9,6 +9,7 @@ pragma solidity ^0.8.30;
 /// last node, level by level. Until they meet, the lowest bit of `fn` tells on which side the sibling stands; from
 /// there up the proven node lies on the right edge, where siblings only stand on the left, one for each bit that is
 /// set. A path with a hash too few or too many is refused, so each proof has exactly one form.
+/// Assembly is used to check what the SHA-256 precompile returns, which Solidity does not, and to read the path.
 library Rfc9162 {
     /// @notice The SHA-256 precompile failed or returned something other than 32 bytes.
     error Sha256Failed();
@@ -83,13 +84,16 @@ library Rfc9162 {
         uint256 fn = index;
         uint256 sn = size - 1;
         uint256 used = 0;
+        bytes32 sibling;
         root = leaf;
         for (; fn != sn; (fn, sn) = (fn >> 1, sn >> 1)) {
-            bytes32 sibling = _hashAt(path, used++);
+            (sibling, used) = _next(path, used);
             root = fn & 1 == 1 ? nodeHash(sibling, root) : nodeHash(root, sibling);
         }
         for (; fn != 0; fn >>= 1) {
-            if (fn & 1 == 1) root = nodeHash(_hashAt(path, used++), root);
+            if (fn & 1 == 0) continue;
+            (sibling, used) = _next(path, used);
+            root = nodeHash(sibling, root);
         }
         if (used != path.length) revert PathTooLong(path.length);
     }
@@ -117,10 +121,12 @@ library Rfc9162 {
         uint256 sn = second - 1;
         while (fn & 1 == 1) (fn, sn) = (fn >> 1, sn >> 1);
         uint256 used = 0;
-        firstComputed = fn == 0 ? firstRoot : _hashAt(path, used++);
+        bytes32 sibling;
+        firstComputed = firstRoot;
+        if (fn != 0) (firstComputed, used) = _next(path, used);
         secondComputed = firstComputed;
         for (; fn != sn; (fn, sn) = (fn >> 1, sn >> 1)) {
-            bytes32 sibling = _hashAt(path, used++);
+            (sibling, used) = _next(path, used);
             if (fn & 1 == 1) {
                 (firstComputed, secondComputed) = _nodeHashes(sibling, firstComputed, secondComputed);
             } else {
@@ -128,10 +134,9 @@ library Rfc9162 {
             }
         }
         for (; fn != 0; fn >>= 1) {
-            if (fn & 1 == 1) {
-                bytes32 sibling = _hashAt(path, used++);
-                (firstComputed, secondComputed) = _nodeHashes(sibling, firstComputed, secondComputed);
-            }
+            if (fn & 1 == 0) continue;
+            (sibling, used) = _next(path, used);
+            (firstComputed, secondComputed) = _nodeHashes(sibling, firstComputed, secondComputed);
         }
         if (used != path.length) revert PathTooLong(path.length);
     }
@@ -152,6 +157,7 @@ library Rfc9162 {
     /// @return digest The hash.
     function nodeHash(bytes32 left, bytes32 right) internal view returns (bytes32 digest) {
         bool done;
+        // slither-disable-next-line assembly
         assembly ("memory-safe") {
             let input := mload(0x40)
             mstore8(input, 0x01)
@@ -170,17 +176,21 @@ library Rfc9162 {
         return _sha256("");
     }
 
-    /// @dev Read without Solidity's own bounds check, which would be a second one.
-    function _hashAt(bytes32[] calldata path, uint256 i) private pure returns (bytes32 sibling) {
-        if (i >= path.length) revert PathTooShort(path.length);
+    /// @dev The next hash of a path, and how many are used with it. Read without Solidity's bounds check, which would
+    /// be a second one, and counted without its overflow check: `used` is at most the length.
+    function _next(bytes32[] calldata path, uint256 used) private pure returns (bytes32 sibling, uint256 usedNow) {
+        if (used == path.length) revert PathTooShort(used);
+        // slither-disable-next-line assembly
         assembly ("memory-safe") {
-            sibling := calldataload(add(path.offset, shl(5, i)))
+            sibling := calldataload(add(path.offset, shl(5, used)))
+            usedNow := add(used, 1)
         }
     }
 
     /// @dev SHA-256 with the success and the length of the answer checked.
     function _sha256(bytes memory input) private view returns (bytes32 digest) {
         bool done;
+        // slither-disable-next-line assembly
         assembly ("memory-safe") {
             done := staticcall(gas(), SHA256, add(input, 0x20), mload(input), 0x00, 0x20)
             done := and(done, eq(returndatasize(), 0x20))
@@ -196,6 +206,7 @@ library Rfc9162 {
         returns (bytes32 digest, bytes32 otherDigest)
     {
         bool done;
+        // slither-disable-next-line assembly
         assembly ("memory-safe") {
             let input := mload(0x40)
             mstore8(input, 0x01)

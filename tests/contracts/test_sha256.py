@@ -70,7 +70,6 @@ BROKEN = [missing, short, long, failing, failing_with_a_hash]
 
 def evm_with(precompile: Precompile) -> Evm:
     """A chain with another contract at the address of SHA-256."""
-
     precompiles = {**PragueComputation._precompiles, SHA256_ADDRESS: precompile}
     computation = type("Computation", (PragueComputation,), {"_precompiles": precompiles})
     state = type("State", (PragueState,), {"computation_class": computation})
