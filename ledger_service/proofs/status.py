@@ -211,8 +211,9 @@ def _parse_as_of(value: JsonValue) -> AsOf:
 
 
 def _parse_proof(value: JsonValue) -> SignedProof | OtherProof:
-    if isinstance(value, dict) and value.get("type") in _OTHER_TYPES:
-        return OtherProof(value["type"], {name: member for name, member in value.items() if name != "type"})
+    kind = value.get("type") if isinstance(value, dict) else None
+    if isinstance(value, dict) and isinstance(kind, str) and kind in _OTHER_TYPES:
+        return OtherProof(kind, {name: member for name, member in value.items() if name != "type"})
     members = object_of(value, ("type", "key", "sig"), what="The status proof")
     if members["type"] != "signed":
         raise MalformedError("The status proof is of an unknown type.")

@@ -1,6 +1,6 @@
 """The format vectors of tests/vectors that follow from the code. `scripts/make_vectors.py` writes them down.
 
-ML-DSA signatures are randomized, so the note that checkpoint.json holds is kept. canonical.json, malformed.json
+ML-DSA signatures are randomized, so the note in checkpoint.json is kept. canonical.json, malformed.json
 and tile_paths.json are written by hand; rfc6962/ comes from transparency-dev/merkle.
 """
 
