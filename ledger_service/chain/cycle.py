@@ -160,7 +160,8 @@ class Cycle:
         self, reading: Reading, sender: Sender, *, room: int, now: datetime, anchor_every_s: float
     ) -> tuple[Action, ...]:
         """Store what should be asked of the chain next, at most `room` actions; return them."""
-        fees = sender.quote() if room > 0 and self._wants(reading) else None
+        gaps = _count_gaps(reading)
+        fees = sender.quote() if gaps or (room > 0 and self._wants(reading)) else None
         if fees is None:
             return ()
         planner = Planner(sender, fees=fees, room=room)
@@ -185,6 +186,8 @@ class Cycle:
                 source=self._source,
                 store=self._store,
             )
+        # What is asked for anyway takes the free nonces first.
+        planner.fill(gaps - len(planner.requests), account=self._account)
         if not planner.requests:
             return ()
         return self._journal.plan(planner.requests, nonce=reading.nonce, height=self._look.head.number)
@@ -238,3 +241,12 @@ class Cycle:
             address=pin.address,
             first_block=pin.deploy_block_number or 0,
         )
+
+
+def _count_gaps(reading: Reading) -> int:
+    """Return how many nonces below those of the open actions have no action.
+
+    Such a gap is left when a reorganization takes back a transaction that somebody else sent with our key.
+    """
+    nonces = {action.nonce for action in reading.open if action.nonce >= reading.nonce}
+    return max(nonces) - reading.nonce + 1 - len(nonces) if nonces else 0

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from ledger_service.chain.account import Call
 from ledger_service.chain.actions import Request
 from ledger_service.chain.anchor_store import PlannedAnchor
 from ledger_service.chain.contract import SignedHead, deployment
@@ -14,13 +15,15 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping
 
     from ledger_service.chain.abi import Artifact
-    from ledger_service.chain.account import Call, Fees
+    from ledger_service.chain.account import Fees
     from ledger_service.chain.anchor_store import AnchorStore
     from ledger_service.chain.contract import CheckpointLogContract, Head
     from ledger_service.chain.pins import ChainPins, PinnedChain
     from ledger_service.chain.sending import Sender
     from ledger_service.chain.source import LogHead, ProofSource
     from ledger_service.chain.watch import Findings
+
+FILL_GAS: Final = 21_000
 
 
 class Planner:
@@ -81,6 +84,11 @@ class Planner:
                 self.requests.append(
                     Request("publish", call, gas=gas, fees=self._fees, log=log, size=anchor.size, also=also)
                 )
+
+    def fill(self, count: int, *, account: bytes) -> None:
+        """Ask for `count` transfers of nothing to ourselves, so that what has a later nonce can move."""
+        for _ in range(count):
+            self.requests.append(Request("fill", Call(account, b""), gas=FILL_GAS, fees=self._fees))
 
     def _gas(self, call: Call, *, subject: str) -> int | None:
         if len(self.requests) >= self._room:

@@ -9,6 +9,7 @@ import time
 from typing import Any, Final, cast
 
 import requests
+from urllib3.exceptions import HTTPError
 from web3 import HTTPProvider
 from web3.exceptions import Web3Exception
 from web3.types import RPCEndpoint
@@ -70,7 +71,7 @@ class JsonRpc:
         """
         try:
             answer = self._provider.make_request(RPCEndpoint(method), list(params))
-        except (requests.RequestException, Web3Exception, OSError, ValueError) as error:
+        except (requests.RequestException, HTTPError, Web3Exception, OSError, ValueError) as error:
             raise ChainUnavailableError(method=method, cause=type(error).__name__) from error
         if not isinstance(answer, dict):
             raise ChainUnavailableError("The node's answer is not a JSON-RPC answer.", method=method)

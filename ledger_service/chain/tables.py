@@ -35,7 +35,7 @@ chain_actions = Table(
     integer("chain", ForeignKey("chains.id")),
     blob("sender"),
     integer("nonce"),
-    # deploy, open, publish, status, retire, continue
+    # deploy, open, publish, fill (nothing, where a nonce would be missing) and what an operator asks for
     text("kind"),
     integer("log", ForeignKey(f"{_LOGS}.id"), nullable=True),
     integer("size", nullable=True),
