@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import func, select, text
 
+from ledger_service.errors import StorageFatalError
 from ledger_service.log.audit_checkpoints import CheckpointAudit, LineCheck
 from ledger_service.log.audit_entries import EntryAudit
 from ledger_service.log.audit_tree import AuditTree
@@ -66,12 +67,16 @@ def audit(
     """
     report = AuditReport()
     schemas = {kind.name: kind.schema for kind in kinds}
-    with database.read() as conn:
-        _check_engine(conn, report)
-        _check_left_over(conn, report)
-        for log in all_logs(conn):
-            report.looked_at["logs"] += 1
-            _audit_log(conn, log, report, keyring=keyring, schemas=schemas, check_line=check_line)
+    try:
+        with database.read() as conn:
+            _check_engine(conn, report)
+            _check_left_over(conn, report)
+            for log in all_logs(conn):
+                report.looked_at["logs"] += 1
+                _audit_log(conn, log, report, keyring=keyring, schemas=schemas, check_line=check_line)
+    except StorageFatalError as error:
+        # Pages that cannot be read end the audit, and what it could not look at is a finding.
+        report.add("database_unreadable", "database", str(error.details.get("cause", error.text)))
     return report
 
 

@@ -135,13 +135,16 @@ class Sequencer:
 
     def _assign(self, conn: Connection, head: Head, *, epoch: int, limit: int) -> bool:
         """Move what waits into the log, as an intent. Entries go from table to table inside the database."""
+        places = {"log": head.log_id, "first": head.size}
+        if conn.execute(_MOVED.limit(1), places).first() is not None:
+            raise CorruptLogError(log_id=head.log_id, size=head.size, problem="entries beyond the head")
         waiting = waiting_rows(head.log_id, first_index=head.size, limit=limit)
         conn.execute(insert(log_entries).from_select(["record", "log_id", "idx", "leaf", "entry"], waiting))
-        moved = conn.execute(_MOVED, {"log": head.log_id, "first": head.size}).all()
+        moved = conn.execute(_MOVED, places).all()
         if not moved:
             return False
         if clear_through(conn, head.log_id, last_record=moved[-1].record) != len(moved):
-            raise CorruptLogError(log_id=head.log_id, size=head.size, problem="entries beyond the head")
+            raise CorruptLogError(log_id=head.log_id, size=head.size, problem="records out of order")
         tiles, root = extend_tiles(StoredTiles(conn, head.log_id), head.size, [row.leaf for row in moved])
         store_tiles(conn, head.log_id, tiles)
         size = TreeSize(head.size + len(moved))

@@ -141,6 +141,7 @@ def _check_paid_at(payload: Mapping[str, object], now: datetime, problems: list[
 
 def _check_amounts(payload: Mapping[str, object], problems: list[FieldProblem]) -> None:
     before = len(problems)
+    complete = "items" in payload and "amount_minor" in payload
     total = _sum_items(payload, problems)
     adjustment = payload.get("adjustment_minor", 0)
     if not _is_integer(adjustment, -MAX_INTEGER, MAX_INTEGER):
@@ -148,7 +149,7 @@ def _check_amounts(payload: Mapping[str, object], problems: list[FieldProblem]) 
     amount = payload.get("amount_minor")
     if "amount_minor" in payload and not _is_integer(amount, 0, MAX_INTEGER):
         problems.append(_integer_problem("amount_minor", 0, MAX_INTEGER))
-    if len(problems) == before and amount is not None and amount != total + cast("int", adjustment):
+    if complete and len(problems) == before and amount != total + cast("int", adjustment):
         problems.append(
             {"field": "amount_minor", "problem": "must be the sum of the items and adjustment_minor"}
         )

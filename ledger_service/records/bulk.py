@@ -99,34 +99,42 @@ def prepare_chunk(chunk: BulkChunk, entropy: Callable[[int], bytes] = os.urandom
 class BulkPreparer:
     """Prepares chunks in `workers` processes, or at once in the caller's thread when there are none."""
 
-    __slots__ = ("_pool",)
+    __slots__ = ("_lock", "_pool", "_workers")
 
     def __init__(self, *, workers: int) -> None:
         """Start nothing yet: a worker starts with the first chunk that needs it."""
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([__name__])
-        self._pool = (
-            ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent)
-            if workers
-            else None
-        )
+        self._workers = workers
+        self._pool: ProcessPoolExecutor | None = None
+        self._lock = threading.Lock()
 
     def submit(self, chunk: BulkChunk) -> Future[list[BulkRow]]:
-        """Prepare a chunk. The future raises PreparationError when its worker dies."""
+        """Prepare a chunk. The future raises PreparationError if its worker dies; the next one gets others."""
         done: Future[list[BulkRow]] = Future()
-        if self._pool is None:
+        if not self._workers:
             done.set_result(prepare_chunk(chunk))
             return done
+        with self._lock:
+            if self._pool is None:
+                self._pool = _start_pool(self._workers)
+            pool = self._pool
         try:
-            self._pool.submit(_work, chunk).add_done_callback(lambda packed: _unpack(packed, done))
+            packed = pool.submit(_work, chunk)
         except BrokenProcessPool:
-            raise PreparationError from None
+            self._drop(pool)
+            return self.submit(chunk)
+        packed.add_done_callback(lambda each: _unpack(each, done))
         return done
+
+    def worker_pids(self) -> list[int]:
+        """The process ids of the workers that run."""
+        return [] if self._pool is None else sorted(self._pool._processes or ())  # noqa: SLF001  no other way
 
     def close(self) -> None:
         """Wait for what is being prepared and end the workers."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+        with self._lock:
+            pool = self._pool
+        if pool is not None:
+            self._drop(pool)
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -135,6 +143,19 @@ class BulkPreparer:
     def __exit__(self, *_: object) -> None:
         """Close."""
         self.close()
+
+    def _drop(self, pool: ProcessPoolExecutor) -> None:
+        with self._lock:
+            if self._pool is pool:
+                self._pool = None
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _start_pool(workers: int) -> ProcessPoolExecutor:
+    # Not forked out of this process, whose threads hold locks, but out of a server with this module loaded.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent)
 
 
 def _end_with_parent() -> None:
@@ -166,7 +187,7 @@ def _pack(row: BulkRow) -> _Packed:
 def _unpack(packed: Future[list[_Packed]], done: Future[list[BulkRow]]) -> None:
     try:
         rows = packed.result()
-    except BaseException as error:  # noqa: BLE001  whatever ended the worker, the caller must not wait for ever
+    except BaseException as error:  # noqa: BLE001  whatever ended the worker, nobody may wait on
         done.set_exception(
             error if isinstance(error, LedgerError) else PreparationError(cause=type(error).__name__)
         )

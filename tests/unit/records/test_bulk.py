@@ -1,0 +1,82 @@
+"""Preparing lines in bulk, here and in other processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import orjson
+import pytest
+
+from ledger_service.errors import InvalidPayloadError, PreparationError
+from ledger_service.marketplace.purchases import EXAMPLE_PURCHASE, PURCHASE
+from ledger_service.proofs.entry import parse_entry
+from ledger_service.records.bulk import BulkChunk, BulkPreparer, prepare_chunk, subjects_of
+from ledger_service.records.preparation import Prepared
+
+if TYPE_CHECKING:
+    from tests.support.small_ledger import SmallLedger
+
+GOOD = orjson.dumps(EXAMPLE_PURCHASE)
+LINES = [GOOD, b"{", GOOD, b'{"a":1,"a":1}', orjson.dumps(EXAMPLE_PURCHASE | {"buyer": 7}), GOOD]
+
+
+def chunk_of(ledger: SmallLedger, lines: list[bytes]) -> BulkChunk:
+    """A chunk with the keys that its lines need."""
+    with ledger.database.write("records.keys") as conn:
+        writer, org, keys = ledger.intake.writer_keys(conn, ledger.log.target, subjects_of(PURCHASE, lines))
+    now = ledger.clock.now()
+    return BulkChunk(ledger.log.target, PURCHASE, lines, 11, "bulk", now, writer, org, keys)
+
+
+def shape(rows: list[object]) -> list[str]:
+    """The types of prepared rows."""
+    return [type(row).__name__ for row in rows]
+
+
+def test_each_line_is_prepared_or_refused(sqlite_ledger: SmallLedger) -> None:
+    """Every line gives a record or its own refusal, in order, and the good ones carry their line's number."""
+    rows = prepare_chunk(chunk_of(sqlite_ledger, LINES))
+    bad = "InvalidPayloadError"
+    assert shape(list(rows)) == ["Prepared", bad, "Prepared", bad, bad, "Prepared"]
+    assert [row.token.line for row in rows if isinstance(row, Prepared) and row.token] == [11, 13, 16]
+
+
+def test_workers_give_the_same(sqlite_ledger: SmallLedger) -> None:
+    """Two worker processes give what the same lines give here, apart from what is random."""
+    chunk = chunk_of(sqlite_ledger, LINES)
+    with BulkPreparer(workers=2) as preparer:
+        futures = [preparer.submit(chunk) for _ in range(3)]
+        for future in futures:
+            rows = future.result(timeout=60)
+            here = prepare_chunk(chunk)
+            assert shape(list(rows)) == shape(list(here))
+            assert [r.details for r in rows if isinstance(r, InvalidPayloadError)] == [
+                r.details for r in here if isinstance(r, InvalidPayloadError)
+            ]
+            for one, two in zip(rows, here, strict=True):
+                if isinstance(one, Prepared) and isinstance(two, Prepared):
+                    assert (one.token, one.reference, one.key_id) == (two.token, two.reference, two.key_id)
+                    assert parse_entry(one.entry).claim.schema == parse_entry(two.entry).claim.schema
+
+
+def test_prepared_rows_are_accepted(sqlite_ledger: SmallLedger) -> None:
+    """What workers prepare is accepted, and replayed when the same request is prepared again."""
+    chunk = chunk_of(sqlite_ledger, [GOOD] * 3)
+    with BulkPreparer(workers=1) as preparer:
+        for expected in ("Accepted", "Replayed"):
+            rows = [r for r in preparer.submit(chunk).result(timeout=60) if isinstance(r, Prepared)]
+            assert shape(list(sqlite_ledger.intake.accept(rows))) == [expected] * 3
+
+
+def test_death_of_a_worker_is_told(sqlite_ledger: SmallLedger) -> None:
+    """When a worker is killed, whoever waits for it hears of it, and whoever comes next gets a new one."""
+    chunk = chunk_of(sqlite_ledger, [GOOD] * 3)
+    with BulkPreparer(workers=1) as preparer:
+        preparer.submit(chunk).result(timeout=60)
+        for pid in preparer.worker_pids():
+            os.kill(pid, signal.SIGKILL)
+        with pytest.raises(PreparationError):
+            preparer.submit(chunk).result(timeout=60)
+        assert shape(list(preparer.submit(chunk).result(timeout=60))) == ["Prepared"] * 3
