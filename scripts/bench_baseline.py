@@ -1,7 +1,7 @@
-"""The usual design, measured: one Ethereum transaction per record, on eth-tester with coincurve, through web3.py.
+"""The usual design, measured: one transaction per record, on eth-tester with coincurve, through web3.py.
 
-A contract keeps the record's hash and the block's time and logs an event, as such services do; a record counts once
-its receipt was read. Nothing is validated, sealed or proven, so the figure flatters the baseline.
+A contract keeps the record's hash and the block's time and logs an event, as such services do; a record
+counts once its receipt was read. Nothing is validated, sealed or proven: the figure flatters the baseline.
 """
 
 from __future__ import annotations

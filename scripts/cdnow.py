@@ -1,6 +1,7 @@
 """The CDNOW purchases of 1997-98: 69,659 real orders of 23,570 customers, read from the unpacked wheel.
 
-Fader and Hardie's data set, as the PyPI wheel Lifetimes (MIT) carries it. A row is customer, date, units and US dollars.
+Fader and Hardie's data set, as the PyPI wheel Lifetimes (MIT) carries it. A row is customer, date, units and
+US dollars; it has no time of day, so noon stands for the day, and no order numbers, so the line gives one.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ ROWS = 69_659
 
 
 def read_purchases(path: Path = PATH) -> Iterator[dict[str, Any]]:
-    """Each row as a `purchase/v1` payload; the line number makes the order number, for the data set has none."""
+    """Each row as a `purchase/v1` payload."""
     if not path.exists():
         raise SystemExit(f"{path.name} is missing; `make demo` unpacks it")
     with path.open(encoding="ascii") as lines:

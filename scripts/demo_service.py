@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import json
 import os
 import secrets
 import socket
@@ -12,10 +11,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 ORG = "cdnow"
 AUDIT_LEDGER = str(Path(sys.executable).with_name("audit-ledger"))
@@ -25,7 +20,7 @@ class DemoService:
     """`audit-ledger` as an operator would run it, in a folder that is made anew."""
 
     def __init__(self, folder: Path) -> None:
-        """Choose a free port; the origin gets a random part, so that no two demos claim the same log."""
+        """Choose a free port, and an origin with a random part: no two demos claim the same log."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
@@ -43,11 +38,13 @@ class DemoService:
     def cli(self, *arguments: str, expect: int = 0, **environment: str) -> str:
         """Run an `audit-ledger` command and return what it printed."""
         command = [AUDIT_LEDGER, *arguments]
-        done = subprocess.run(  # noqa: S603 - our own command
+        done = subprocess.run(
             command, env=self.environment | environment, capture_output=True, text=True, check=False
         )
         if done.returncode != expect:
-            raise SystemExit(f"audit-ledger {' '.join(arguments)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+            raise SystemExit(
+                f"audit-ledger {' '.join(arguments)}: exit {done.returncode}\n{done.stdout}{done.stderr}"
+            )
         return done.stdout + done.stderr
 
     def set_up(self) -> None:
@@ -62,7 +59,7 @@ class DemoService:
         """Start `audit-ledger serve` and wait until it is ready."""
         output = (self.folder / "serve.log").open("wb")
         command = [AUDIT_LEDGER, "serve"]
-        self._server = subprocess.Popen(  # noqa: S603 - our own command
+        self._server = subprocess.Popen(
             command, env=self.environment, stdout=output, stderr=output, start_new_session=True
         )
         for _ in range(600):
@@ -98,11 +95,3 @@ class DemoService:
         """The key, the media type, and what else is named (`Idempotency_Key` means `Idempotency-Key`)."""
         named = {name.replace("_", "-"): value for name, value in more.items()}
         return {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"} | named
-
-    def bulk(self, rows: Iterable[dict[str, Any]], *, name: str) -> Iterator[dict[str, Any]]:
-        """Stream rows to the bulk call; yields one result for each."""
-        connection = self.connection()
-        lines = (json.dumps(row).encode() + b"\n" for row in rows)
-        headers = self.headers(Idempotency_Key=name, Content_Type="application/x-ndjson")
-        connection.request("POST", f"/v1/orgs/{ORG}/purchases/bulk", lines, headers, encode_chunked=True)
-        yield from (json.loads(line) for line in connection.getresponse())
