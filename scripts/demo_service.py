@@ -63,6 +63,8 @@ class DemoService:
             command, env=self.environment, stdout=output, stderr=output, start_new_session=True
         )
         for _ in range(600):
+            if self._server.poll() is not None:
+                break
             with contextlib.suppress(OSError):
                 if self.call("GET", "/readyz")[0] == http.HTTPStatus.OK:
                     return
