@@ -20,5 +20,5 @@ def local_service() -> Iterator[Service]:
     """The service of the installation that the environment names: built, not started, closed at the end."""
     settings = settings_from_environment()
     failpoints.arm(settings.failpoints)
-    with build(settings) as service:
+    with build(settings, anchoring=False) as service:
         yield service

@@ -9,18 +9,9 @@ import structlog
 
 from ledger_service.accounts.api_keys import ApiKeys
 from ledger_service.accounts.organizations import Organizations
-from ledger_service.chain.abi import load_artifact
 from ledger_service.chain.alarms import Alarms
-from ledger_service.chain.anchorer import Anchorer, AnchorOptions
-from ledger_service.chain.client import Node
-from ledger_service.chain.guard import HighWaterGuard
-from ledger_service.chain.observer import NodeView
-from ledger_service.chain.pins import ChainPins
-from ledger_service.chain.rollback import compare_with_chain
-from ledger_service.chain.rpc import JsonRpc
-from ledger_service.chain.stored_logs import StoredLogs
 from ledger_service.clock import SystemClock
-from ledger_service.errors import ChainUnavailableError, LedgerError, StorageFatalError
+from ledger_service.errors import StorageFatalError
 from ledger_service.log.bulk_writer import BulkWriter
 from ledger_service.log.ledger_thread import LedgerThread
 from ledger_service.log.reader import LogReader
@@ -37,14 +28,10 @@ from ledger_service.verification.judge import IssuerKeys, Judge
 from ledger_service.verification.log_signers import LogSigners
 from ledger_service.verification.recorder import Recorder
 from ledger_service.wiring.installation import (
-    chain_url,
     check_installation,
-    guard_file,
     load_key_wrapper,
-    load_publisher,
     open_checked_database,
 )
-from ledger_service.wiring.keeper import Keeper
 from ledger_service.wiring.service import Service
 
 if TYPE_CHECKING:
@@ -52,13 +39,12 @@ if TYPE_CHECKING:
 
     from ledger_service.clock import Clock
     from ledger_service.config import Settings
+    from ledger_service.errors import LedgerError
     from ledger_service.log.directory import LogRow
-    from ledger_service.storage.engine import Database
 
 _log: Final = structlog.get_logger("service")
 # What the logs of each collection hold for ever: the opening fixes it, so kinds to come are named already.
 LOG_KINDS: Final = {"purchases": ("erasure/v1", "purchase/v1", "refund/v1", "status/v1")}
-CONTRACTS: Final = {"purchases": "PurchaseLedger"}
 
 
 def build(
@@ -66,10 +52,13 @@ def build(
     *,
     clock: Clock | None = None,
     on_fatal: Callable[[LedgerError], None] | None = None,
+    anchoring: bool = True,
 ) -> Service:
     """Build the service, in the process that uses it; `start` it where it shall sign.
 
     `on_fatal` hears of a storage failure after which only a clean start shows what is true: a server ends.
+    Without `anchoring` it only reads.
+
     Raises SettingsError when there is no installation, KeyFileError, StorageError.
     """
     check_installation(settings)
@@ -89,7 +78,12 @@ def build(
         heartbeat_s=settings.heartbeat_s,
         alarm=_alarm(on_fatal),
     )
-    node = _find_node(settings)
+    chain = None
+    if anchoring:
+        # Commands that do not anchor need not wait for the chain's libraries.
+        from ledger_service.wiring.anchoring import build_chain_side  # noqa: PLC0415
+
+        chain = build_chain_side(settings, database, ledger, files=files, clock=clock, on_fatal=on_fatal)
     archive = Archive(
         database,
         keyring,
@@ -112,9 +106,7 @@ def build(
         judge=Judge(
             database,
             issuer_keys=_issuer_keys(organizations, signers),
-            chain_view=None
-            if node is None
-            else NodeView(node, artifact=load_artifact(CONTRACTS["purchases"])),
+            chain_view=None if chain is None else chain.view,
             clock=clock,
         ),
         alarms=Alarms(database, clock=clock),
@@ -135,60 +127,9 @@ def build(
             chunk_lines=settings.bulk_batch,
         ),
         preparer=preparer,
-        keeper=None
-        if node is None
-        else _keeper(settings, database, ledger, node, files=files, clock=clock, on_fatal=on_fatal),
+        keeper=None if chain is None else chain.keeper,
         log_kinds=LOG_KINDS,
     )
-
-
-def _keeper(
-    settings: Settings,
-    database: Database,
-    ledger: LedgerThread,
-    node: Node,
-    *,
-    files: SigningKeyFiles,
-    clock: Clock,
-    on_fatal: Callable[[LedgerError], None],
-) -> Keeper:
-    source = StoredLogs(database, contracts=CONTRACTS)
-    artifacts = {name: load_artifact(name) for name in CONTRACTS.values()}
-    account = load_publisher(settings, files)
-    guard = HighWaterGuard(guard_file(settings))
-    pins = ChainPins(database, clock=clock)
-    anchorer = Anchorer(
-        database,
-        node,
-        source=source,
-        artifacts=artifacts,
-        account=account,
-        clock=clock,
-        options=AnchorOptions(
-            self_anchored=settings.chain_url is None,
-            confirmations=settings.needed_confirmations,
-            anchor_every_s=settings.anchor_every_s,
-        ),
-        guard=guard,
-    )
-    return Keeper(
-        ledger,
-        anchorer,
-        compare=lambda: compare_with_chain(
-            source, node, pins=pins, guard=guard, artifacts=artifacts, opener=account.address
-        ),
-        guard=guard,
-        poll_s=settings.chain_poll_s,
-        on_fatal=on_fatal,
-    )
-
-
-def _find_node(settings: Settings) -> Node | None:
-    """The node of the chain, or None before the embedded one was ever started."""
-    try:
-        return Node(JsonRpc(chain_url(settings)))
-    except ChainUnavailableError:
-        return None
 
 
 def _stay(error: LedgerError) -> None:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ledger_service.chain.account import PublisherAccount
-from ledger_service.chain.embedded.supervisor import EmbeddedNode
 from ledger_service.errors import ChainUnavailableError, KeyFileError, SettingsError
 from ledger_service.storage.engine import Database
 from ledger_service.vault.signing_keys import SigningKeyFiles
@@ -17,6 +15,8 @@ from ledger_service.vault.wrapping import KeyEncryptionKey, create_kek, load_kek
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ledger_service.chain.account import PublisherAccount
+    from ledger_service.chain.embedded.supervisor import EmbeddedNode
     from ledger_service.config import Settings
 
 _EMBEDDED: Final = "embedded"
@@ -85,6 +85,8 @@ def load_publisher(settings: Settings, files: SigningKeyFiles) -> PublisherAccou
 
     A key of ours on the embedded chain, the operator's file elsewhere.
     """
+    from ledger_service.chain.account import PublisherAccount  # noqa: PLC0415  takes long to load
+
     if settings.chain_private_key_file is None:
         return PublisherAccount(files.publisher_key(_EMBEDDED).secp256k1())
     text = settings.chain_private_key_file.read_text(encoding="ascii").strip().removeprefix("0x")
@@ -114,6 +116,8 @@ def start_embedded_chain(settings: Settings) -> EmbeddedNode | None:
     """Start the embedded chain as a child process and note its address; None when the chain is elsewhere."""
     if settings.chain_url is not None:
         return None
+    from ledger_service.chain.embedded.supervisor import EmbeddedNode  # noqa: PLC0415  takes long to load
+
     account = load_publisher(settings, load_files(settings))
     node = EmbeddedNode(
         chain_file(settings),

@@ -1,0 +1,86 @@
+"""The parts that speak to the chain, apart from the others: their libraries take long to load."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from ledger_service.chain.abi import load_artifact
+from ledger_service.chain.anchorer import Anchorer, AnchorOptions
+from ledger_service.chain.client import Node
+from ledger_service.chain.guard import HighWaterGuard
+from ledger_service.chain.observer import NodeView
+from ledger_service.chain.pins import ChainPins
+from ledger_service.chain.rollback import compare_with_chain
+from ledger_service.chain.rpc import JsonRpc
+from ledger_service.chain.stored_logs import StoredLogs
+from ledger_service.errors import ChainUnavailableError
+from ledger_service.wiring.installation import chain_url, guard_file, load_publisher
+from ledger_service.wiring.keeper import Keeper
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ledger_service.clock import Clock
+    from ledger_service.config import Settings
+    from ledger_service.errors import LedgerError
+    from ledger_service.log.ledger_thread import LedgerThread
+    from ledger_service.storage.engine import Database
+    from ledger_service.vault.signing_keys import SigningKeyFiles
+
+# Which contract the logs of each collection are anchored in.
+CONTRACTS: Final = {"purchases": "PurchaseLedger"}
+
+
+@dataclass(frozen=True, slots=True)
+class ChainSide:
+    """What looks at the chain for verdicts, and what anchors."""
+
+    view: NodeView
+    keeper: Keeper
+
+
+def build_chain_side(
+    settings: Settings,
+    database: Database,
+    ledger: LedgerThread,
+    *,
+    files: SigningKeyFiles,
+    clock: Clock,
+    on_fatal: Callable[[LedgerError], None],
+) -> ChainSide | None:
+    """Build it, or return None before the embedded chain was ever started."""
+    try:
+        node = Node(JsonRpc(chain_url(settings)))
+    except ChainUnavailableError:
+        return None
+    source = StoredLogs(database, contracts=CONTRACTS)
+    artifacts = {name: load_artifact(name) for name in CONTRACTS.values()}
+    account = load_publisher(settings, files)
+    guard = HighWaterGuard(guard_file(settings))
+    pins = ChainPins(database, clock=clock)
+    anchorer = Anchorer(
+        database,
+        node,
+        source=source,
+        artifacts=artifacts,
+        account=account,
+        clock=clock,
+        options=AnchorOptions(
+            self_anchored=settings.chain_url is None,
+            confirmations=settings.needed_confirmations,
+            anchor_every_s=settings.anchor_every_s,
+        ),
+        guard=guard,
+    )
+    keeper = Keeper(
+        ledger,
+        anchorer,
+        compare=lambda: compare_with_chain(
+            source, node, pins=pins, guard=guard, artifacts=artifacts, opener=account.address
+        ),
+        guard=guard,
+        poll_s=settings.chain_poll_s,
+        on_fatal=on_fatal,
+    )
+    return ChainSide(NodeView(node, artifact=artifacts[CONTRACTS["purchases"]]), keeper)
