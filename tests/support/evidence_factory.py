@@ -59,7 +59,7 @@ from ledger_service.proofs.types import LeafHash, LeafIndex, Origin, RecordId, R
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-START = datetime(2026, 11, 22, 1, 2, 3, tzinfo=UTC)
+START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 SECONDS_PER_ENTRY = 10
 
 PURCHASE = Schema(

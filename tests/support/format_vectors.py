@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ledger_service.proofs.canonical import format_time
 from ledger_service.proofs.checkpoint import (
     check_mldsa,
     cosigned_message,
@@ -99,7 +100,7 @@ def evidence_vectors(factory: EvidenceFactory) -> dict[str, Any]:
     """Whole evidence of that record, with the policy and the trust file under which it is valid."""
     evidence = format_evidence(factory.evidence(RECORD)).decode()
     policy, trust = format_policy(factory.policy).decode(), format_trust(factory.trust).decode()
-    now = "2026-11-22T01:03:00Z"
+    now = format_time(factory.now)
     return {
         "about": ABOUT,
         "evidence": evidence,
