@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 DONE: Final = "done"
 REVERTED: Final = "reverted"
 DISPLACED: Final = "displaced"
+# What is never asked twice at the same time: once for each contract or log.
+_ONCE: Final = frozenset({"deploy", "open", "publish"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +119,8 @@ class ActionJournal:
         """Store actions with nonces and signed transactions, all or none, durable on return.
 
         Each takes the lowest nonce from `nonce` on that no other action has, which also fills gaps. A
-        request of a kind and log that already waits for the chain is left out, so that two planners make
-        one plan.
+        deployment, an opening or a publication that waits for the chain already is left out: two planners
+        make one plan.
         """
         planned: list[int] = []
         with self._db.write("chain.plan") as conn:
@@ -129,7 +131,7 @@ class ActionJournal:
                 )
             }
             for request in requests:
-                if request.log is not None and self._waits(conn, request):
+                if request.kind in _ONCE and self._waits(conn, request):
                     continue
                 while nonce in taken:
                     nonce += 1
@@ -160,9 +162,12 @@ class ActionJournal:
         return (chain_actions.c.chain == self._chain, chain_actions.c.sender == self._account.address)
 
     def _waits(self, conn: Connection, request: Request) -> bool:
+        same = chain_actions.c.log == request.log
+        if request.log is None:
+            same = chain_actions.c.calldata == request.call.data
         waiting = select(chain_actions.c.id).where(
             *self._mine(),
-            chain_actions.c.log == request.log,
+            same,
             chain_actions.c.kind == request.kind,
             chain_actions.c.outcome.is_(None),
         )

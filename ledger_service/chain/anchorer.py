@@ -14,26 +14,36 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ledger_service.chain.actions import ActionJournal
+from ledger_service.chain.actions import ActionJournal, Request
 from ledger_service.chain.alarms import AlarmCode, Alarms
 from ledger_service.chain.anchor_store import AnchorStore
+from ledger_service.chain.contract import name_revert
 from ledger_service.chain.cycle import Cycle
 from ledger_service.chain.look import Look
 from ledger_service.chain.mempool import Mempool
 from ledger_service.chain.pins import ChainPins
 from ledger_service.chain.rollback import known_contracts
-from ledger_service.chain.sending import Sender, SendingOptions
-from ledger_service.errors import ChainAheadError, ChainReplacedError, LedgerError, StorageFatalError
+from ledger_service.chain.sending import Sender, SendingOptions, gas_limit
+from ledger_service.errors import (
+    ChainAheadError,
+    ChainReplacedError,
+    ChainUnavailableError,
+    ContractRevertedError,
+    LedgerError,
+    StorageFatalError,
+)
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Mapping
 
     from ledger_service.chain.abi import Artifact
-    from ledger_service.chain.account import PublisherAccount
+    from ledger_service.chain.account import Call, PublisherAccount
+    from ledger_service.chain.actions import Action
     from ledger_service.chain.client import Block, Node
     from ledger_service.chain.cycle import Reading
     from ledger_service.chain.guard import HighWaterGuard
+    from ledger_service.chain.pins import PinnedChain
     from ledger_service.chain.source import ProofSource
     from ledger_service.clock import Clock
     from ledger_service.errors import RollbackDetectedError
@@ -141,19 +151,34 @@ class Anchorer:
         finally:
             self._alarms.report(self._found)
 
+    def ask(self, kind: str, call: Call, *, log: int | None = None) -> Action:
+        """Store a call that an operator wants made (a status, a retirement); later steps send it.
+
+        `kind` names it in the journal and in alarms. Durable on return. Raises ContractRevertedError, by
+        name, when the call would fail now, and what `step` raises.
+        """
+        chain = self._pins.check(self._node, self_anchored=self._options.self_anchored)
+        look = Look(self._node)
+        journal = self._journal(chain)
+        fees = self._sender(look.head, journal).quote()
+        if fees is None:
+            raise ChainUnavailableError("The chain asks more for gas than is allowed.")
+        try:
+            needed = self._mempool.estimate_gas(call, sender=self._account.address)
+        except ContractRevertedError as error:
+            raise name_revert(next(iter(self._artifacts.values())), error) from error
+        nonce = self._node.nonce(self._account.address, at=look.head)
+        request = Request(kind, call, gas=gas_limit(needed, head=look.head), fees=fees, log=log)
+        (action,) = journal.plan([request], nonce=nonce, height=look.head.number)
+        return action
+
     def _step(self) -> StepSummary:
         options = self._options
         if self._guard is not None:
             self._guard.record(self._source.heads(), contracts=known_contracts(self._pins))
         chain = self._pins.check(self._node, self_anchored=options.self_anchored)
         look = Look(self._node)
-        journal = ActionJournal(
-            self._db,
-            chain=chain.row,
-            chain_id=chain.identity.chain_id,
-            account=self._account,
-            clock=self._clock,
-        )
+        journal = self._journal(chain)
         cycle = Cycle(
             look,
             self._node,
@@ -179,6 +204,15 @@ class Anchorer:
         waiting = sorted((*reading.open, *planned), key=lambda action: action.nonce)
         sender.send(waiting, nonce=reading.nonce)
         return _summarize(look, reading, planned=len(planned))
+
+    def _journal(self, chain: PinnedChain) -> ActionJournal:
+        return ActionJournal(
+            self._db,
+            chain=chain.row,
+            chain_id=chain.identity.chain_id,
+            account=self._account,
+            clock=self._clock,
+        )
 
     def _sender(self, head: Block, journal: ActionJournal) -> Sender:
         return Sender(

@@ -84,7 +84,7 @@ class Sender:
         except (ContractRevertedError, ChainRefusedError) as error:
             self._alarms[AlarmCode.PUBLISH_REFUSED, subject] = f"{error.text} {error.details.get('data')!r}"
             return None
-        return min(needed * _GAS_MARGIN_PERCENT // 100 + _GAS_MARGIN, self._head.gas_limit)
+        return gas_limit(needed, head=self._head)
 
     def send(self, actions: Sequence[Action], *, nonce: int) -> int:
         """Send open actions in the order of their nonces; return how many the node has or takes.
@@ -130,6 +130,11 @@ class Sender:
             raise ChainReplacedError(f"The node refuses our transactions: {words}")
         code = AlarmCode.NO_FUNDS if said is Sending.NO_FUNDS else AlarmCode.SENDING_REFUSED
         self._alarms[code, "0x" + self._sender.hex()] = f"{said}: {words}"
+
+
+def gas_limit(needed: int, *, head: Block) -> int:
+    """Return the gas to offer for a call that is estimated to need `needed`, within a block's limit."""
+    return min(needed * _GAS_MARGIN_PERCENT // 100 + _GAS_MARGIN, head.gas_limit)
 
 
 def raise_fees(fees: Fees, *, permille: int) -> Fees:

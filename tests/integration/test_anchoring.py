@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture
-def rig(anvil: Anvil, tmp_path: Path) -> Iterator[AnchoringRig]:
-    """An anchorer on a fresh Anvil, final after two blocks."""
-    made = AnchoringRig.create(anvil.url, tmp_path)
+@pytest.fixture(params=["sqlite", "postgresql"])
+def rig(request: pytest.FixtureRequest, anvil: Anvil, tmp_path: Path) -> Iterator[AnchoringRig]:
+    """An anchorer on a fresh Anvil, on each engine, final after two blocks."""
+    database = None if request.param == "sqlite" else str(request.getfixturevalue("postgres_url"))
+    made = AnchoringRig.create(anvil.url, tmp_path, database=database)
     yield made
     made.close()
 
@@ -154,11 +155,11 @@ def test_other_code_at_the_contract_is_refused(rig: AnchoringRig, anvil: Anvil) 
     assert AlarmCode.CHAIN_REPLACED in rig.alarms()
 
 
-def test_a_restart_goes_on_where_the_database_says(rig: AnchoringRig, anvil: Anvil, tmp_path: Path) -> None:
+def test_a_restart_goes_on_where_the_database_says(rig: AnchoringRig, anvil: Anvil) -> None:
     """Nothing is kept in memory: another process on the same database neither deploys nor opens again."""
     rig.settle()
     rig.close()
-    again = AnchoringRig(anvil.url, f"sqlite:///{tmp_path / 'ledger.db'}", papers=rig.logs)
+    again = AnchoringRig(anvil.url, rig.database_url, papers=rig.logs)
     rig.paper.grow(2)
     again.settle()
     assert [len(again.actions(kind)) for kind in ("deploy", "open", "publish")] == [1, 1, 2]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ledger_service.chain.guard import HighWaterGuard
+    from ledger_service.chain.source import ProofSource
     from ledger_service.errors import LedgerError
 
 PURCHASES = load_artifact("PurchaseLedger")
@@ -44,10 +45,12 @@ class AnchoringRig:
         secret: bytes = FUNDED_KEYS[0],
         timeout_s: float = 10.0,
         guard: HighWaterGuard | None = None,
+        source: ProofSource | None = None,
         **options: Any,
     ) -> None:
-        """Anchor `papers` (one log with 5 entries unless given) through the node at `url`."""
+        """Anchor `source`, or `papers` (one log with 5 entries unless given), through the node at `url`."""
         self.logs = papers or PaperLogs(PaperLog(ORIGIN).grow(5))
+        self.database_url = database
         self.database = Database.open(database)
         self.node = Node(JsonRpc(url, timeout_s=timeout_s))
         self.account = PublisherAccount(secret)
@@ -56,7 +59,7 @@ class AnchoringRig:
         self.anchorer = Anchorer(
             self.database,
             self.node,
-            source=self.logs,
+            source=source or self.logs,
             artifacts={"PurchaseLedger": PURCHASES},
             account=self.account,
             clock=self.clock,
@@ -65,9 +68,9 @@ class AnchoringRig:
         )
 
     @classmethod
-    def create(cls, url: str, folder: Path, **options: Any) -> AnchoringRig:
-        """Make a rig with a new database in `folder`."""
-        rig = cls(url, f"sqlite:///{folder / 'ledger.db'}", **options)
+    def create(cls, url: str, folder: Path, *, database: str | None = None, **options: Any) -> AnchoringRig:
+        """Make a rig with a new database: an empty one that is named, or SQLite in `folder`."""
+        rig = cls(url, database or f"sqlite:///{folder / 'ledger.db'}", **options)
         rig.database.create_all(metadata)
         with rig.database.write("log.open") as conn:
             rig.logs.register(conn)

@@ -146,6 +146,7 @@ class Schedule:
 
     def _wait_for_quiet(self) -> None:
         """With a calm chain the newest checkpoint is final within a bounded number of blocks."""
+        self.proxy.calm()
         self.anvil.rpc.call("evm_setAutomine", True)  # noqa: FBT003
         self.anvil.rpc.call("anvil_setNextBlockBaseFeePerGas", hex(10**9))
         for _ in range(QUIET_BLOCKS):

@@ -71,6 +71,11 @@ class FaultProxy:
         with self._lock:
             self._faults.setdefault(method, []).extend(faults)
 
+    def calm(self) -> None:
+        """Forget the faults that no request has met yet."""
+        with self._lock:
+            self._faults.clear()
+
     def change(self, method: str, change: Callable[[Any], Any] | None) -> None:
         """Answer requests of a method with what `change` makes of the node's answer, until told otherwise."""
         with self._lock:
