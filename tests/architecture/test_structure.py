@@ -70,7 +70,9 @@ def test_transactions_end_in_one_place(path: Path) -> None:
     """Only storage/engine.py commits or rolls back."""
     if name_of(path) == "ledger_service/storage/engine.py":
         return
-    calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    calls = [
+        node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)
+    ]
     ends = [c.func.attr for c in calls if isinstance(c.func, ast.Attribute)]
     assert not {"commit", "rollback"} & set(ends)
 
@@ -88,7 +90,9 @@ def test_environment_is_read_in_one_place(path: Path) -> None:
 @pytest.mark.parametrize("path", PRODUCT, ids=name_of)
 def test_no_class_has_a_plain_name(path: Path) -> None:
     """No class is called plainly Ledger, Manager or Utils."""
-    classes = [n.name for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.ClassDef)]
+    classes = [
+        n.name for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.ClassDef)
+    ]
     assert not {"Ledger", "Manager", "Utils"} & set(classes)
 
 
@@ -112,11 +116,18 @@ def test_kernel_is_pure(path: Path) -> None:
 
 def test_kernel_loads_alone() -> None:
     """Importing the verifier loads nothing of ours but proofs and errors, and none of the service's libraries."""
-    script = "import sys, ledger_service.proofs.verify as v; print(*sorted(m for m in sys.modules), sep='\\n')"
-    shown = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    script = (
+        "import sys, ledger_service.proofs.verify as v; print(*sorted(m for m in sys.modules), sep='\\n')"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     loaded = set(shown.stdout.split())
     ours = {m for m in loaded if m.startswith(("ledger_service", "api."))}
-    assert all(m in {"ledger_service", "ledger_service.errors"} or m.startswith("ledger_service.proofs") for m in ours)
+    assert all(
+        m in {"ledger_service", "ledger_service.errors"} or m.startswith("ledger_service.proofs")
+        for m in ours
+    )
     assert not {"sqlalchemy", "flask", "web3", "orjson", "pydantic", "eth_account"} & loaded
 
 
@@ -127,8 +138,14 @@ def test_tests_say_their_promise(path: Path) -> None:
     tests = [f for f in functions_of(path) if f.name.startswith("test_")]
     assert [f.name for f in tests if not ast.get_docstring(f)] == []
     assert [f.name for f in tests if len(f.body) < 2] == []
-    calls = [n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)]
-    assert not {"skip", "skipif", "importorskip"} & {c.func.attr for c in calls if isinstance(c.func, ast.Attribute)}
+    calls = [
+        n
+        for n in ast.walk(ast.parse(source))
+        if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)
+    ]
+    assert not {"skip", "skipif", "importorskip"} & {
+        c.func.attr for c in calls if isinstance(c.func, ast.Attribute)
+    }
 
 
 def test_every_failpoint_is_named_and_reached() -> None:
@@ -139,6 +156,10 @@ def test_every_failpoint_is_named_and_reached() -> None:
             if not (isinstance(node, ast.Call) and node.args and isinstance(node.func, ast.Attribute)):
                 continue
             first = node.args[0]
-            if node.func.attr in {"write", "step"} and isinstance(first, ast.Constant) and isinstance(first.value, str):
+            if (
+                node.func.attr in {"write", "step"}
+                and isinstance(first, ast.Constant)
+                and isinstance(first.value, str)
+            ):
                 used.add(first.value)
     assert used == set(failpoints.NAMES)

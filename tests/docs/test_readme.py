@@ -53,7 +53,9 @@ def test_first_record_works_as_written(tmp_path: Path) -> None:
 
 def test_links_lead_somewhere() -> None:
     """Every relative link in the project's pages points to something that exists."""
-    pages = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "hardhat-free-local-chain.md")]
+    pages = [
+        ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "hardhat-free-local-chain.md")
+    ]
     pages += sorted((ROOT / "docs").rglob("*.md")) + sorted((ROOT / "ledger_service").rglob("README.md"))
     broken = [
         f"{page.relative_to(ROOT)}: {target}"
