@@ -108,7 +108,7 @@ def test_web3_prices_signs_and_sends(web3: Web3, log: AnchoredLog, secret: tuple
 
 
 def test_ethers_reads_verifies_and_sends(log: AnchoredLog, secret: tuple[str, bytes], tmp_path: Path) -> None:
-    """ethers reads block, receipt, event and code, verifies inclusion, names the custom error, and sends."""
+    """With ethers one reads block, receipt, event and code, verifies inclusion, sees the custom error, and sends."""
     told = tmp_path / "log.json"
     told.write_text(json.dumps(asdict(log) | {"abi": ARTIFACT["abi"], "secret": f"0x{secret[1].hex()}"}))
     script = ROOT / "tests/integration/read_with_ethers.mjs"
@@ -129,7 +129,7 @@ def test_ethers_reads_verifies_and_sends(log: AnchoredLog, secret: tuple[str, by
 
 
 def test_cast_reads_blocks_receipts_and_logs(log: AnchoredLog) -> None:
-    """cast finds the same block, receipt and log, and computes the same hash from the block's own bytes."""
+    """With cast one finds the same block, receipt and log, and the same hash from the block's own bytes."""
     assert cast(log, "chain-id") == str(log.chain_id)
     receipt = json.loads(cast(log, "receipt", log.publish_tx, "--json"))
     assert (receipt["blockHash"], receipt["status"]) == (log.publish_block, "0x1")
@@ -144,7 +144,7 @@ def test_cast_reads_blocks_receipts_and_logs(log: AnchoredLog) -> None:
 
 
 def test_cast_verifies_inclusion(log: AnchoredLog) -> None:
-    """cast calls `verifyInclusion` with success, and shows the custom error's bytes for another leaf."""
+    """With cast one calls `verifyInclusion` with success, and sees the custom error's bytes for another leaf."""
     function = "verifyInclusion(bytes32,(uint64,bytes32,uint64,uint64),(uint64,bytes32,bytes32[]))"
     head = f"({log.size},{log.root},{log.time},0)"
 

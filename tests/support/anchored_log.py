@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -17,7 +16,6 @@ from ledger_service.chain.client import Node
 from ledger_service.chain.contract import (
     NO_HEAD,
     CheckpointLogContract,
-    Head,
     SignedHead,
     deployment,
     predict_log_id,

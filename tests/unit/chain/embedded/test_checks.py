@@ -60,13 +60,12 @@ def test_a_sound_chain_passes(chain_file: Path) -> None:
         "UPDATE logs SET data=x'ff' WHERE block=3 AND place=1",
         "UPDATE logs SET tx_place=0 WHERE block=3 AND place=1",
         "UPDATE logs SET topic1=NULL WHERE block=4 AND place=2",
+        "UPDATE logs SET block=9 WHERE block=4 AND place=2",
         "DELETE FROM logs WHERE block=4 AND place=2",
-        "INSERT INTO logs SELECT 9, place, tx_place, block_hash, tx_hash, address, topic0, topic1, topic2, topic3, data"
-        " FROM logs WHERE block=2",
         "UPDATE identity SET genesis_hash=x'00'",
         "DELETE FROM entries WHERE key=CAST('block-number-to-hash:2' AS BLOB)",
-        "UPDATE entries SET value=(SELECT value FROM entries WHERE key=CAST('block-number-to-hash:1' AS BLOB))"
-        " WHERE key=CAST('block-number-to-hash:2' AS BLOB)",
+        """UPDATE entries SET value=(SELECT value FROM entries WHERE key=CAST('block-number-to-hash:1' AS BLOB))
+        WHERE key=CAST('block-number-to-hash:2' AS BLOB)""",
     ],
 )
 def test_damage_to_an_index_is_found(chain_file: Path, statement: str) -> None:

@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 
 NOBODY = "0x" + "99" * 20
 NO_HASH = "0x" + "77" * 32
+# Whether a block comes with whole transactions.
+WHOLE, SHORT = True, False
 
 
 class Rpc:
     """The methods of a bench, with a miner that makes a block when told."""
 
     def __init__(self, bench: ChainBench) -> None:
+        """Answer from the chain of `bench`."""
         pool = PendingPool(bench.chain)
         self.miner = Miner(bench.chain, pool, bench.clock)
         self.methods = RpcMethods(bench.chain, pool, self.miner)
@@ -44,6 +47,7 @@ class OtherReader(PyEVMBackend):  # type: ignore[misc]
     """eth-tester, opened on our file for reading."""
 
     def __init__(self, bench: ChainBench) -> None:
+        """Read the file of `bench`."""
         self.chain = bench.chain.evm(CommittedReads(bench.file))
         self.account_keys = ()
 
@@ -72,7 +76,7 @@ def test_identity(bench: ChainBench, rpc: Rpc) -> None:
     identity = bench.chain.identity
     assert rpc("eth_chainId") == hex(identity.chain_id)
     assert rpc("net_version") == str(identity.chain_id)
-    assert rpc("eth_getBlockByNumber", "earliest", False)["hash"] == "0x" + identity.genesis_hash.hex()
+    assert rpc("eth_getBlockByNumber", "earliest", SHORT)["hash"] == "0x" + identity.genesis_hash.hex()
     assert rpc("web3_clientVersion").startswith("audit-ledger/")
     assert (rpc("eth_accounts"), rpc("eth_syncing"), rpc("eth_maxPriorityFeePerGas")) == ([], False, "0x0")
 
@@ -102,12 +106,12 @@ def test_blocks_agree_with_eth_tester(bench: ChainBench, rpc: Rpc) -> None:
              "requests_hash": "requestsHash", "parent_beacon_block_root": "parentBeaconBlockRoot"}  # fmt: skip
     for number in range(4):
         theirs = tester.get_block_by_number(number, full_transaction=False)
-        ours = rpc("eth_getBlockByNumber", hex(number), False)
+        ours = rpc("eth_getBlockByNumber", hex(number), SHORT)
         assert {name: ours[name] for name in names.values()} == {
             ours_name: hexed(theirs[name]) for name, ours_name in names.items()
         }
         assert int(ours["logsBloom"], 16) == theirs["logs_bloom"]
-        assert rpc("eth_getBlockByHash", ours["hash"], False) == ours
+        assert rpc("eth_getBlockByHash", ours["hash"], SHORT) == ours
 
 
 def test_receipts_agree_with_eth_tester(bench: ChainBench, rpc: Rpc) -> None:
@@ -154,8 +158,8 @@ def test_receipts_of_a_block_are_its_receipts(bench: ChainBench, rpc: Rpc) -> No
 
 def test_what_does_not_exist_is_null(rpc: Rpc) -> None:
     """Unknown blocks, transactions and receipts are null, not errors; a state at an unknown block is an error."""
-    assert rpc("eth_getBlockByNumber", "0x99", False) is None
-    assert rpc("eth_getBlockByHash", NO_HASH, False) is None
+    assert rpc("eth_getBlockByNumber", "0x99", SHORT) is None
+    assert rpc("eth_getBlockByHash", NO_HASH, SHORT) is None
     assert rpc("eth_getBlockReceipts", "0x99") is None
     assert rpc("eth_getTransactionByHash", NO_HASH) is None
     assert rpc("eth_getTransactionReceipt", NO_HASH) is None
@@ -185,7 +189,7 @@ def test_a_transaction_s_whole_way(bench: ChainBench, rpc: Rpc) -> None:
     assert rpc("eth_getTransactionReceipt", tx_hash)["status"] == "0x1"
     assert rpc("eth_getTransactionByHash", tx_hash)["blockNumber"] == "0x1"
     assert rpc("eth_getTransactionCount", sender) == "0x1"
-    assert rpc("eth_getBlockByNumber", "latest", True)["transactions"] == [
+    assert rpc("eth_getBlockByNumber", "latest", WHOLE)["transactions"] == [
         rpc("eth_getTransactionByHash", tx_hash)
     ]
 
@@ -209,7 +213,7 @@ def test_states_are_kept(bench: ChainBench, rpc: Rpc) -> None:
     ]
     counts = [rpc("eth_getTransactionCount", hexed(bench.sender.address), hex(n)) for n in range(4)]
     assert counts == ["0x0", "0x1", "0x2", "0x3"]
-    head = rpc("eth_getBlockByNumber", "finalized", False)
+    head = rpc("eth_getBlockByNumber", "finalized", SHORT)
     assert rpc("eth_getBalance", NOBODY, {"blockHash": head["hash"], "requireCanonical": True}) == "0x5"
 
 
@@ -228,7 +232,7 @@ def test_calls_reach_the_caller_whole(bench: ChainBench, rpc: Rpc) -> None:
 def test_the_pending_block_has_no_hash_yet(bench: ChainBench, rpc: Rpc) -> None:
     """The pending block follows the newest, and what is not known of it is null."""
     bench.deploy_probe()
-    pending, latest = (rpc("eth_getBlockByNumber", name, False) for name in ("pending", "latest"))
+    pending, latest = (rpc("eth_getBlockByNumber", name, SHORT) for name in ("pending", "latest"))
     assert pending["parentHash"] == latest["hash"]
     assert (pending["number"], pending["hash"], pending["nonce"]) == ("0x2", None, None)
 
@@ -240,7 +244,7 @@ def test_fees(bench: ChainBench, rpc: Rpc) -> None:
     bench.mine(*(bench.sender.sign(to=probe, data=b"x", maxPriorityFeePerGas=tip) for tip in tips))
     history = rpc("eth_feeHistory", "0x5", "latest", [0, 50, 100])
     assert history["oldestBlock"] == "0x0"
-    blocks = [rpc("eth_getBlockByNumber", hex(n), False) for n in range(3)]
+    blocks = [rpc("eth_getBlockByNumber", hex(n), SHORT) for n in range(3)]
     assert history["baseFeePerGas"] == [each["baseFeePerGas"] for each in blocks] + [rpc("eth_gasPrice")]
     assert history["reward"] == [["0x0"] * 3, ["0x0"] * 3, ["0x1", "0x4", "0x7"]]
     assert history["gasUsedRatio"][2] == int(blocks[2]["gasUsed"], 16) / int(blocks[2]["gasLimit"], 16)
