@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, func, insert, or_, select, update
+from sqlalchemy import and_, exists, func, insert, select, update
 
 from ledger_service.chain.tables import anchor_sightings, anchors, chain_contracts, chain_logs
 from ledger_service.storage.metadata import to_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
-    from sqlalchemy import ColumnElement, Connection, Row, Select
+    from sqlalchemy import ColumnElement, Connection, FromClause, Row, ScalarSelect, Select
 
     from ledger_service.clock import Clock
     from ledger_service.storage.engine import Database
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 PUBLISHED: Final = "published"
 ANCHORED: Final = "anchored"
 FINAL: Final = "final"
+MAX_BLOCK: Final = 2**62
+_PAGE: Final = 64
+_other: Final = anchors.alias("other")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,74 +81,61 @@ class AnchorStore:
 
     def unfinished(self, chain: int) -> tuple[SeenAnchor, ...]:
         """Return the anchors that stand in a block and wait for confirmations, disputed ones among them."""
-        return self._standing(chain, or_(anchors.c.stage == ANCHORED, anchors.c.disputed.is_not(None)))
-
-    def finished(self, chain: int, *, limit: int | None = None) -> tuple[SeenAnchor, ...]:
-        """Return the undisputed final anchors, those in the highest blocks first."""
-        return self._standing(
-            chain, and_(anchors.c.stage == FINAL, anchors.c.disputed.is_(None)), limit=limit
-        )
-
-    def _standing(
-        self, chain: int, condition: ColumnElement[bool], *, limit: int | None = None
-    ) -> tuple[SeenAnchor, ...]:
-        query = (
-            _seen()
-            .where(chain_contracts.c.chain == chain, anchor_sightings.c.lost.is_(None), condition)
-            .order_by(anchor_sightings.c.block_number.desc(), anchor_sightings.c.id.desc())
-            .limit(limit)
-        )
         with self._db.read() as conn:
-            return tuple(_seen_anchor(row) for row in conn.execute(query))
+            waiting = {
+                row.id
+                for condition in (anchors.c.stage == ANCHORED, anchors.c.disputed.is_not(None))
+                for row in conn.execute(select(anchors.c.id).where(_on_chain(chain), condition))
+            }
+            found = conn.execute(_standing().where(anchors.c.id.in_(waiting))).all() if waiting else ()
+            return tuple(_seen_anchor(row) for row in found)
+
+    def finished(self, chain: int) -> Iterator[SeenAnchor]:
+        """Yield the undisputed final anchors, those in the highest blocks first."""
+        below = MAX_BLOCK
+        while page := self._page(chain, below=below):
+            yield from (each for each in page if each.stage == FINAL and not each.disputed)
+            below = page[-1].seen.block_number
 
     def newest_standing(self, contract: int) -> dict[int, SeenAnchor]:
         """Return, for each log, the largest anchor in a contract with a sighting that stands."""
-        largest = (
-            select(anchors.c.log, func.max(anchors.c.size).label("size"))
-            .join(anchor_sightings, anchor_sightings.c.anchor == anchors.c.id)
-            .where(anchors.c.contract == contract, anchor_sightings.c.lost.is_(None))
-            .group_by(anchors.c.log)
-            .subquery()
-        )
-        query = _seen().where(
-            anchors.c.contract == contract,
-            anchors.c.log == largest.c.log,
-            anchors.c.size == largest.c.size,
-            anchor_sightings.c.lost.is_(None),
-        )
+        stands = exists().where(anchor_sightings.c.anchor == anchors.c.id, anchor_sightings.c.lost.is_(None))
+        top = _largest(anchors.c.id, chain_logs.c.log, contract, stands)
+        ids = select(top).select_from(chain_logs).where(chain_logs.c.contract == contract)
         with self._db.read() as conn:
-            return {row.log: _seen_anchor(row) for row in conn.execute(query)}
+            return {
+                row.log: _seen_anchor(row) for row in conn.execute(_standing().where(anchors.c.id.in_(ids)))
+            }
 
     def planned(self, contract: int) -> tuple[PlannedAnchor, ...]:
         """Return the anchors meant for a contract that no final anchor covers and no sighting stands for."""
-        final = (
-            select(anchors.c.log, func.max(anchors.c.size).label("size"))
-            .where(anchors.c.contract == contract, anchors.c.stage == FINAL, anchors.c.disputed.is_(None))
-            .group_by(anchors.c.log)
-            .subquery()
-        )
-        query = (
-            select(anchors)
-            .outerjoin(final, final.c.log == anchors.c.log)
-            .where(
-                anchors.c.contract == contract,
-                (anchors.c.stage == PUBLISHED) | anchors.c.disputed.is_not(None),
-                anchors.c.size > func.coalesce(final.c.size, 0),
-            )
-            .order_by(anchors.c.log, anchors.c.size)
-        )
+        covered = _largest(
+            _other.c.size, anchors.c.log, contract, and_(_other.c.stage == FINAL, _other.c.disputed.is_(None)),
+            table=_other,
+        )  # fmt: skip
+        found: dict[int, PlannedAnchor] = {}
         with self._db.read() as conn:
-            return tuple(PlannedAnchor(contract, row.log, row.size, row.root) for row in conn.execute(query))
+            for condition in (anchors.c.stage == PUBLISHED, anchors.c.disputed.is_not(None)):
+                query = select(anchors).where(
+                    anchors.c.contract == contract, condition, anchors.c.size > func.coalesce(covered, 0)
+                )
+                for row in conn.execute(query):
+                    found[row.id] = PlannedAnchor(contract, row.log, row.size, row.root)
+        return tuple(sorted(found.values(), key=lambda each: (each.log, each.size)))
 
-    def last_planned(self, contract: int) -> dict[int, int]:
-        """Return, for each log, the instant at which its last anchor was planned."""
-        query = (
-            select(anchors.c.log, func.max(anchors.c.planned).label("planned"))
-            .where(anchors.c.contract == contract)
-            .group_by(anchors.c.log)
-        )
+    def last_planned(self, contract: int, logs: Iterable[int]) -> dict[int, int]:
+        """Return, for each of `logs` that was ever planned, the instant at which its largest anchor was."""
         with self._db.read() as conn:
-            return {row.log: row.planned for row in conn.execute(query)}
+            found = {
+                log: conn.execute(
+                    select(anchors.c.planned)
+                    .where(anchors.c.contract == contract, anchors.c.log == log)
+                    .order_by(anchors.c.size.desc())
+                    .limit(1)
+                ).scalar()
+                for log in logs
+            }
+        return {log: planned for log, planned in found.items() if planned is not None}
 
     def log_ids(self, contract: int) -> dict[int, bytes]:
         """Return, for each log, the id under which a contract knows it."""
@@ -155,11 +145,7 @@ class AnchorStore:
 
     def disputed(self, chain: int) -> tuple[PlannedAnchor, ...]:
         """Return the final anchors that the chain no longer holds."""
-        query = (
-            select(anchors)
-            .join(chain_contracts, chain_contracts.c.id == anchors.c.contract)
-            .where(chain_contracts.c.chain == chain, anchors.c.disputed.is_not(None))
-        )
+        query = select(anchors).where(_on_chain(chain), anchors.c.disputed.is_not(None))
         with self._db.read() as conn:
             return tuple(
                 PlannedAnchor(row.contract, row.log, row.size, row.root) for row in conn.execute(query)
@@ -190,7 +176,12 @@ class AnchorStore:
         again = conn.execute(update(anchor_sightings).where(where).values(lost=None))
         if again.rowcount == 0:
             values = {each.name: getattr(seen, each.name) for each in fields(Sighting)}
-            values |= {"anchor": row, "seen": to_instant(self._clock.now())}
+            chain = select(chain_contracts.c.chain).where(chain_contracts.c.id == anchor.contract)
+            values |= {
+                "anchor": row,
+                "chain": chain.scalar_subquery(),
+                "seen": to_instant(self._clock.now()),
+            }
             conn.execute(insert(anchor_sightings).values(values))
         if stage == FINAL:
             self._finish(conn, row)
@@ -221,6 +212,30 @@ class AnchorStore:
     def _finish(self, conn: Connection, row: int) -> None:
         conn.execute(update(anchors).where(anchors.c.id == row).values(stage=FINAL, disputed=None))
 
+    def _page(self, chain: int, *, below: int) -> tuple[SeenAnchor, ...]:
+        """Return the sightings that stand in the highest blocks below one, every sighting of the lowest of them."""
+        numbers = (
+            select(anchor_sightings.c.block_number)
+            .where(
+                anchor_sightings.c.chain == chain,
+                anchor_sightings.c.block_number < below,
+                anchor_sightings.c.lost.is_(None),
+            )
+            .order_by(anchor_sightings.c.block_number.desc())
+            .limit(_PAGE)
+        )
+        with self._db.read() as conn:
+            found = conn.execute(numbers).scalars().all()
+            if not found:
+                return ()
+            rows = conn.execute(
+                _standing()
+                .where(anchor_sightings.c.chain == chain)
+                .where(anchor_sightings.c.block_number.between(found[-1], below - 1))
+                .order_by(anchor_sightings.c.block_number.desc(), anchor_sightings.c.id.desc())
+            )
+            return tuple(_seen_anchor(row) for row in rows)
+
     def _ensure(self, conn: Connection, anchor: PlannedAnchor) -> int:
         where = (
             anchors.c.contract == anchor.contract,
@@ -241,7 +256,8 @@ class AnchorStore:
         return int(conn.execute(insert(anchors).values(values).returning(anchors.c.id)).scalar_one())
 
 
-def _seen() -> Select[Any]:
+def _standing() -> Select[Any]:
+    """The sightings that stand, with their anchors."""
     return (
         select(
             anchor_sightings,
@@ -253,7 +269,29 @@ def _seen() -> Select[Any]:
             anchors.c.disputed,
         )
         .join(anchors, anchors.c.id == anchor_sightings.c.anchor)
-        .join(chain_contracts, chain_contracts.c.id == anchors.c.contract)
+        .where(anchor_sightings.c.lost.is_(None))
+    )
+
+
+def _on_chain(chain: int) -> ColumnElement[bool]:
+    return anchors.c.contract.in_(select(chain_contracts.c.id).where(chain_contracts.c.chain == chain))
+
+
+def _largest(
+    column: ColumnElement[int],
+    log: ColumnElement[int],
+    contract: int,
+    condition: ColumnElement[bool],
+    *,
+    table: FromClause = anchors,
+) -> ScalarSelect[int]:
+    """A column of the largest anchor of a log that meets a condition: one step from the end of an index."""
+    return (
+        select(column)
+        .where(table.c.contract == contract, table.c.log == log, condition)
+        .order_by(table.c.size.desc())
+        .limit(1)
+        .scalar_subquery()
     )
 
 

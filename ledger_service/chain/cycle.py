@@ -182,7 +182,7 @@ class Cycle:
                 row=pin.row,
                 findings=found,
                 heads={head.log: head for head in self.heads},
-                resting=busy | self._resting(pin.row, now=now, anchor_every_s=anchor_every_s),
+                resting=busy | self._resting(pin.row, found, now=now, anchor_every_s=anchor_every_s),
                 source=self._source,
                 store=self._store,
             )
@@ -200,11 +200,15 @@ class Cycle:
             for found in reading.findings.values()
         )
 
-    def _resting(self, row: int, *, now: datetime, anchor_every_s: float) -> set[int]:
-        """Return the logs whose last anchor was planned less than `anchor_every_s` ago."""
+    def _resting(self, row: int, found: Findings, *, now: datetime, anchor_every_s: float) -> set[int]:
+        """Return those of the logs looked at whose last anchor was planned less than `anchor_every_s` ago."""
         earliest = to_instant(now - timedelta(seconds=anchor_every_s))
         latest = to_instant(now)
-        return {log for log, at in self._store.last_planned(row).items() if earliest < at <= latest}
+        return {
+            log
+            for log, at in self._store.last_planned(row, found.accepted).items()
+            if earliest < at <= latest
+        }
 
     def _contract(self, kind: str, ended: Mapping[int, Settlement | None]) -> PinnedContract | None:
         """Return the contract of a kind if it can be used now; None if it must be deployed or waited for."""

@@ -48,6 +48,7 @@ chain_actions = Table(
     blob("block_hash", nullable=True),
     UniqueConstraint("chain", "sender", "nonce"),
     Index("ix_chain_actions_unsettled", "chain", "outcome"),
+    Index("ix_chain_actions_block_number", "chain", "block_number"),
     CheckConstraint("outcome IN ('done', 'reverted', 'displaced')", name="outcome"),
 )
 
@@ -111,6 +112,8 @@ anchors = Table(
     UniqueConstraint("contract", "log", "size"),
     CheckConstraint("stage IN ('published', 'anchored', 'final')", name="stage"),
     Index("ix_anchors_log_size", "log", "size"),
+    Index("ix_anchors_stage", "contract", "stage"),
+    Index("ix_anchors_disputed", "disputed"),
 )
 
 # Each block in which an anchor was seen, for ever, with all that evidence needs. `lost` is set by a
@@ -120,6 +123,7 @@ anchor_sightings = Table(
     metadata,
     row_id(),
     integer("anchor", ForeignKey("anchors.id")),
+    integer("chain", ForeignKey("chains.id")),
     blob("log_id"),
     integer("time"),
     integer("previous_size"),
@@ -133,7 +137,7 @@ anchor_sightings = Table(
     instant("seen"),
     instant("lost", nullable=True),
     UniqueConstraint("anchor", "block_hash"),
-    Index("ix_anchor_sightings_block_number", "block_number"),
+    Index("ix_anchor_sightings_block_number", "chain", "block_number"),
 )
 
 # What an operator must look at. An alarm stays open until what raised it is no longer so.

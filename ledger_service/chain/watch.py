@@ -63,11 +63,12 @@ def look_at_standing(look: Look, store: AnchorStore, *, chain: int, confirmation
             lost.append(each)
         elif look.depth(each.seen.block_number) >= confirmations:
             done.append(each)
-    for newest in store.finished(chain, limit=1):
-        if newest.seen.block_number > look.head.number:
+    for final in store.finished(chain):
+        if final.seen.block_number > look.head.number:
             raise ChainUnavailableError("The node has not come as far as our newest final anchor.")
-        if not look.holds(newest.seen.block_number, newest.seen.block_hash):
-            lost += _fallen(look, store.finished(chain))
+        if look.holds(final.seen.block_number, final.seen.block_hash):
+            break
+        lost.append(final)
     return Standing(tuple(lost), tuple(done))
 
 
@@ -210,15 +211,6 @@ def check_not_behind(source: ProofSource, head: LogHead, *, accepted: Head) -> H
             chain_size=accepted.size,
         )
     return accepted
-
-
-def _fallen(look: Look, finals: Sequence[SeenAnchor]) -> list[SeenAnchor]:
-    fallen: list[SeenAnchor] = []
-    for each in finals:
-        if look.holds(each.seen.block_number, each.seen.block_hash):
-            break
-        fallen.append(each)
-    return fallen
 
 
 def _replan(seen: SeenAnchor) -> PlannedAnchor:

@@ -240,6 +240,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("chain", "sender", "nonce", name=op.f("uq_chain_actions_chain_sender_nonce")),
     )
     op.create_index("ix_chain_actions_unsettled", "chain_actions", ["chain", "outcome"], unique=False)
+    op.create_index("ix_chain_actions_block_number", "chain_actions", ["chain", "block_number"], unique=False)
     op.create_table(
         "chain_alarms",
         sa.Column(
@@ -314,6 +315,8 @@ def upgrade() -> None:
         sa.UniqueConstraint("contract", "log", "size", name=op.f("uq_anchors_contract_log_size")),
     )
     op.create_index("ix_anchors_log_size", "anchors", ["log", "size"], unique=False)
+    op.create_index("ix_anchors_stage", "anchors", ["contract", "stage"], unique=False)
+    op.create_index("ix_anchors_disputed", "anchors", ["disputed"], unique=False)
     op.create_table(
         "chain_logs",
         sa.Column("contract", sa.BigInteger(), nullable=False),
@@ -331,6 +334,7 @@ def upgrade() -> None:
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
         ),
         sa.Column("anchor", sa.BigInteger(), nullable=False),
+        sa.Column("chain", sa.BigInteger(), nullable=False),
         sa.Column("log_id", sa.LargeBinary(), nullable=False),
         sa.Column("time", sa.BigInteger(), nullable=False),
         sa.Column("previous_size", sa.BigInteger(), nullable=False),
@@ -344,7 +348,10 @@ def upgrade() -> None:
         sa.Column("seen", sa.BigInteger(), nullable=False),
         sa.Column("lost", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["anchor"], ["anchors.id"], name=op.f("fk_anchor_sightings_anchor_anchors")),
+        sa.ForeignKeyConstraint(["chain"], ["chains.id"], name=op.f("fk_anchor_sightings_chain_chains")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_anchor_sightings")),
         sa.UniqueConstraint("anchor", "block_hash", name=op.f("uq_anchor_sightings_anchor_block_hash")),
     )
-    op.create_index("ix_anchor_sightings_block_number", "anchor_sightings", ["block_number"], unique=False)
+    op.create_index(
+        "ix_anchor_sightings_block_number", "anchor_sightings", ["chain", "block_number"], unique=False
+    )
