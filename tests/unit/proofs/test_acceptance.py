@@ -8,7 +8,6 @@ from datetime import timedelta
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
-from hypothesis import strategies as st
 
 from ledger_service.errors import MalformedError, SignatureError
 from ledger_service.proofs.acceptance import (

@@ -62,7 +62,8 @@ def test_everything_else_is_refused(case: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     "value",
     [
-        1.5, float("nan"), 2**53, -(2**53), b"bytes", {1: 2}, {None: 1}, {"a": {"B": 1}}, {"a": {1, 2}}, "\ud800",
+        1.5, float("nan"), 2**53, -(2**53), b"bytes", {1: 2}, {None: 1}, {"a": {"B": 1}}, {"a": {1, 2}},
+        "\ud800",
         ["\udfff"], {"\ud800": 1}, _Colour.RED, _Number.ONE, {"a-b": 1}, {"a,b": 1}, {"a": object()},
     ],
     ids=repr,
@@ -109,14 +110,14 @@ def test_json_round_trip(value: JsonValue) -> None:
 @given(json_values(30))
 def test_same_bytes_as_rfc8785(value: JsonValue) -> None:
     """Another implementation of RFC 8785 writes the same bytes."""
-    assert encode(value) == rfc8785.dumps(value)  # type: ignore[arg-type]
+    assert encode(value) == rfc8785.dumps(value)
 
 
 @given(st.dictionaries(keys, scalars))
 def test_only_one_spelling_is_accepted(value: dict[str, JsonValue]) -> None:
     """Of all spellings that the standard library can write, only the canonical one decodes."""
     for options in ({"indent": 1}, {"separators": (", ", ":")}, {"ensure_ascii": True}):
-        text = json.dumps(value, **options).encode()  # type: ignore[arg-type]
+        text = json.dumps(value, **options).encode()
         if text == encode(value):
             continue
         with pytest.raises(MalformedError):

@@ -46,7 +46,7 @@ POINTER = Pointer(CLAIM.log, LeafIndex(1), LeafHash(bytes(32)))
 
 
 def edited(**changes: Any) -> bytes:
-    """The entry's JSON with members of the claim (or, by name, of the entry) replaced; None of type drops one."""
+    """The entry's JSON with members of entry or claim replaced, or dropped when given `type`."""
     value: Any = decode(format_entry(ENTRY))
     for name, change in changes.items():
         target = value if name in value and name != "v" else value["claim"]
@@ -80,7 +80,7 @@ def test_vector() -> None:
 
 
 def test_authors_sign_the_claim_alone() -> None:
-    """The digest that authors sign is of the claim's canonical bytes, whatever the operator adds around it."""
+    """Authors sign the claim's canonical bytes, whatever the operator adds around them."""
     value: Any = decode(format_entry(ENTRY))
     assert claim_digest(CLAIM) == sha256(encode(value["claim"])).digest()
 
@@ -90,7 +90,8 @@ def test_authors_sign_the_claim_alone() -> None:
     [
         {"log": "has space"}, {"log": "a+b"}, {"log": ""}, {"log": "é"}, {"log": "a" * 256},
         {"org": ""}, {"org": "Acme"}, {"org": "-a"}, {"kind": "purchase"}, {"id": "A" * 21}, {"id": "A" * 44},
-        {"id": "A" * 21 + "="}, {"id": RecordId("A" * 22 + "\n")}, {"schema": bytes(31)}, {"commitment": bytes(33)},
+        {"id": "A" * 21 + "="}, {"id": RecordId("A" * 22 + "\n")}, {"schema": bytes(31)},
+        {"commitment": bytes(33)},
         {"tags": (bytes(15),)}, {"tags": (b"b" * 16, b"a" * 16)}, {"tags": (b"a" * 16, b"a" * 16)},
         {"kind": "refund/v1"}, {"kind": "status/v3"}, {"kind": "correction/v1"},
     ],
@@ -113,8 +114,10 @@ def test_targeted_kinds_with_target() -> None:
     [
         {"v": "audit-ledger/claim/v2"}, {"v": type}, {"extra": 1}, {"log": 7}, {"org": None}, {"kind": []},
         {"schema": "A" * 42}, {"schema": None}, {"commitment": "AAAA"}, {"commitment": 5}, {"target": {}},
-        {"target": {"log": "a", "index": -5, "leaf": "A" * 43}}, {"target": {"log": "a", "index": 1, "leaf": "AA"}},
-        {"target": {"log": "a", "index": True, "leaf": "A" * 43}}, {"previous": "x"}, {"tags": {}}, {"tags": ["A"]},
+        {"target": {"log": "a", "index": -5, "leaf": "A" * 43}},
+        {"target": {"log": "a", "index": 1, "leaf": "AA"}},
+        {"target": {"log": "a", "index": True, "leaf": "A" * 43}}, {"previous": "x"}, {"tags": {}},
+        {"tags": ["A"]},
         {"tags": [None]}, {"public": []}, {"public": None}, {"accepted": "2026-11-22"}, {"accepted": None},
         {"by": {}}, {"by": [1]}, {"by": [{"key": "A", "alg": "x", "sig": ""}]},
         {"by": [{"key": "AA", "alg": "X Y", "sig": "AA"}]}, {"by": [{"key": "AA", "alg": "x"}]}, {"by": type},

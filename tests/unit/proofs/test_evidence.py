@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -18,10 +18,12 @@ from ledger_service.proofs.evidence import (
     format_evidence,
     parse_evidence,
 )
-from ledger_service.proofs.status import StatusStatement
 from tests.support.evidence_factory import EvidenceFactory
 from tests.unit.proofs.strategies import anchors, json_values, schemas, statements
 from tests.unit.proofs.vectors import read_vectors
+
+if TYPE_CHECKING:
+    from ledger_service.proofs.status import StatusStatement
 
 FACTORY = EvidenceFactory(records=6)
 EVIDENCE = FACTORY.evidence(3)
@@ -66,13 +68,18 @@ ANCHOR: list[str | int] = ["anchors", 0]
 @pytest.mark.parametrize(
     ("path", "new"),
     [
-        (["v"], "audit-ledger/evidence/v2"), (["v"], type), (["extra"], 1), (["entry"], None), (["entry"], "A"),
-        (["schema"], []), (["schema", "v"], "x"), (["fields"], {}), (["proof"], ""), (["proof"], 1), (["proof"], "é"),
-        (["anchors"], None), (["anchors"], [{}]), (["anchors"], [None]), (["status"], []), (["status", "state"], "x"),
+        (["v"], "audit-ledger/evidence/v2"), (["v"], type), (["extra"], 1), (["entry"], None),
+        (["entry"], "A"),
+        (["schema"], []), (["schema", "v"], "x"), (["fields"], {}), (["proof"], ""), (["proof"], 1),
+        (["proof"], "é"),
+        (["anchors"], None), (["anchors"], [{}]), (["anchors"], [None]), (["status"], []),
+        (["status", "state"], "x"),
         ([*ANCHOR, "chain_id"], 0), ([*ANCHOR, "chain_id"], True), ([*ANCHOR, "chain_id"], "1"),
         ([*ANCHOR, "genesis_hash"], "0x00"), ([*ANCHOR, "contract"], "0x" + "0" * 64), ([*ANCHOR, "size"], 0),
-        ([*ANCHOR, "contract"], "0x" + "AB" * 20), ([*ANCHOR, "contract"], "ab" * 20), ([*ANCHOR, "log_id"], "0x0"),
-        ([*ANCHOR, "root"], "A"), ([*ANCHOR, "time"], 5), ([*ANCHOR, "previous"], {}), ([*ANCHOR, "previous"], 1),
+        ([*ANCHOR, "contract"], "0x" + "AB" * 20), ([*ANCHOR, "contract"], "ab" * 20),
+        ([*ANCHOR, "log_id"], "0x0"),
+        ([*ANCHOR, "root"], "A"), ([*ANCHOR, "time"], 5), ([*ANCHOR, "previous"], {}),
+        ([*ANCHOR, "previous"], 1),
         ([*ANCHOR, "block"], None), ([*ANCHOR, "block", "number"], -1), ([*ANCHOR, "block", "hash"], ""),
         ([*ANCHOR, "tx_hash"], None), ([*ANCHOR, "header_rlp"], ""), ([*ANCHOR, "receipt_proof"], {}),
         ([*ANCHOR, "receipt_proof"], [None]), ([*ANCHOR, "code_hash"], type), ([*ANCHOR, "more"], 1),

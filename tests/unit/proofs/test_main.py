@@ -41,7 +41,8 @@ def folder(tmp_path: Path) -> Path:
 def arguments(folder: Path, *more: str) -> list[str]:
     """The command line over the three files."""
     return [
-        str(folder / "evidence.json"), "--policy", str(folder / "policy"), "--trust", str(folder / "trust.json"), *more,
+        str(folder / "evidence.json"), "--policy", str(folder / "policy"), "--trust",
+        str(folder / "trust.json"), *more,
     ]  # fmt: skip
 
 
@@ -100,7 +101,7 @@ def test_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_wrong_usage(folder: Path, capsys: pytest.CaptureFixture[str], change: object) -> None:
-    """Missing or unknown arguments, unreadable files, malformed policy, trust file or date: code 64, no verdict."""
+    """Bad arguments, unreadable files, malformed policy, trust file or date: code 64, no verdict."""
     assert callable(change)
     with pytest.raises(SystemExit) as stopped:
         main(change(arguments(folder), folder))
@@ -119,7 +120,7 @@ def test_help_names_every_argument(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_as_a_process_of_its_own(folder: Path) -> None:
-    """`python -m ledger_service.proofs` ends with the code of its answer, and loads nothing it does not need."""
+    """`python -m ledger_service.proofs` ends with its answer's code and loads nothing it does not need."""
     command = [sys.executable, "-X", "importtime", "-m", "ledger_service.proofs", *arguments(folder)]
     process = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (process.returncode, process.stdout.partition(":")[0]) == (0, "Genuine")

@@ -1,4 +1,4 @@
-"""The Merkle tree: against RFC 9162 word for word, exhaustively up to 512 entries, and against hostile proofs."""
+"""The Merkle tree: against RFC 9162 word for word, exhaustively up to 512 entries, and hostile proofs."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def tiles() -> MemoryTiles:
 
 def test_small_constants() -> None:
     """The empty tree, a leaf and a node hash as RFC 9162 section 2.1.1 says."""
-    assert EMPTY_ROOT == rfc.head(0, 0)
+    assert rfc.head(0, 0) == EMPTY_ROOT
     assert leaf_hash(b"0") == rfc.LEAVES[0]
     assert node_hash(rfc.LEAVES[0], rfc.LEAVES[1]) == rfc.head(0, 2)
 

@@ -87,8 +87,10 @@ def test_key_id_formula(alg: bytes, size: int) -> None:
     [
         b"", b"\n", b"text\n", b"text\n\n", NOTE[:-1], NOTE + b"\n", NOTE.replace(b"\n", b"\r\n"),
         NOTE.replace(b"\n\n", b"\n"), NOTE.replace(b"an", b"a\tn"), NOTE.replace(b"an", b"a\x00n"),
-        NOTE.replace(b"an", b"\xff"), NOTE.replace("\u2014".encode(), b"-"), NOTE.replace(b"foo Uw", b"foo  Uw"),
-        NOTE.replace(b"foo Uw", b"f+o Uw"), NOTE.replace(b"foo Uw", b"f\xc2\xa0o Uw"), NOTE.replace(b"aQM=", b"aQM"),
+        NOTE.replace(b"an", b"\xff"), NOTE.replace("\u2014".encode(), b"-"),
+        NOTE.replace(b"foo Uw", b"foo  Uw"),
+        NOTE.replace(b"foo Uw", b"f+o Uw"), NOTE.replace(b"foo Uw", b"f\xc2\xa0o Uw"),
+        NOTE.replace(b"aQM=", b"aQM"),
         NOTE.replace(b"aQM=", b"aQN="), NOTE.replace(b"aQM=", b"aQ-="), NOTE.replace(b"aQM=", b"aQM= "),
         b"text\n\n" + "\u2014 a AAAA\n".encode(), b"text\n\n" + "\u2014  AAAAAAA=\n".encode(),
         b"text\n\n" + "\u2014 a AAAAAAA=\n".encode() * 65, b"x" * (1 << 20) + NOTE,
@@ -129,9 +131,12 @@ def test_impossible_notes(note: Note) -> None:
     "text",
     [
         "", "example.com/foo", VKEY + "\n", VKEY.replace("+", " "), VKEY.replace("530d903a", "530D903A"),
-        VKEY.replace("530d903a", "530d903b"), VKEY.replace("530d903a", "0530d903a"), VKEY.replace("foo", "fo o"),
-        VKEY.replace("+Ae", "+Ce"), VKEY.replace("foo", "bar"), VKEY.replace("example.com/foo", ""), VKEY + "=",
-        VKEY[:-4], VKEY + "AAAA", "a+00000000+", "a+00000000+Ag==", "a\ud800+00000000+AAAA", VKEY.replace("U2k", "U2l="),
+        VKEY.replace("530d903a", "530d903b"), VKEY.replace("530d903a", "0530d903a"),
+        VKEY.replace("foo", "fo o"),
+        VKEY.replace("+Ae", "+Ce"), VKEY.replace("foo", "bar"), VKEY.replace("example.com/foo", ""),
+        VKEY + "=",
+        VKEY[:-4], VKEY + "AAAA", "a+00000000+", "a+00000000+Ag==", "a\ud800+00000000+AAAA",
+        VKEY.replace("U2k", "U2l="),
     ],
 )  # fmt: skip
 def test_other_vkeys(text: str) -> None:

@@ -32,7 +32,8 @@ def test_round_trip(opening: LogOpening) -> None:
 @pytest.mark.parametrize(
     "public",
     [
-        {"origin": "other.example/log"}, {"org": "other"}, {"org": 1}, {"kinds": "purchase/v1"}, {"kinds": ["x"]},
+        {"origin": "other.example/log"}, {"org": "other"}, {"org": 1}, {"kinds": "purchase/v1"},
+        {"kinds": ["x"]},
         {"keys": ["x"]}, {"keys": None}, {"predecessor": {}}, {"extra": 1},
         {"predecessor": {"log": "a", "size": 0, "root": "A" * 43}},
         {"predecessor": {"log": "a", "size": 1, "root": "A"}},

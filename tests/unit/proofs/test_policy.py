@@ -49,7 +49,7 @@ def policies(draw: st.DrawFn) -> Policy:
     names = draw(
         st.lists(st.from_regex(r"[A-Za-z\u00e9\ud800]{1,5}", fullmatch=True), unique=True, max_size=6)
     )
-    names = [name for name in names if name not in {"none"}]
+    names = [name for name in names if name != "none"]
     witnesses = tuple(Witness(name, WITNESSES[place]) for place, name in enumerate(names))
     free, groups = [witness.name for witness in witnesses], []
     for number in range(draw(st.integers(0, 3))):
@@ -72,7 +72,8 @@ def test_layout_of_the_specification() -> None:
     policy = parse_policy(
         text(
             "# a comment", "", "  \t ", f"\tlog {LOG}  https://log.example/ ", f"witness X1 {VKEYS[0]} https://w.example",
-            f"witness X2\t{VKEYS[1]}", "   # another", f"witness X3 {VKEYS[2]}", "group X-witnesses 2 X1 X2 X3",
+            f"witness X2\t{VKEYS[1]}", "   # another", f"witness X3 {VKEYS[2]}",
+            "group X-witnesses 2 X1 X2 X3",
             f"witness Y1 {VKEYS[3]}", "group Y-witnesses any Y1", "group X-and-Y all X-witnesses Y-witnesses",
             "quorum X-and-Y",
         )
@@ -101,16 +102,23 @@ def test_names_are_octets() -> None:
     [
         ["log " + LOG], [], ["quorum"], ["quorum a b"], ["quorum none", "quorum none"], ["quorum X"],
         ["quorum X", f"witness X {VKEYS[0]}"], ["unknown x", "quorum none"], ["log", "quorum none"],
-        ["log x", "quorum none"], [f"log {LOG} a b", "quorum none"], [f"log {LOG}", f"log {LOG}", "quorum none"],
-        [f"log {VKEYS[0]}", "quorum none"], [f"witness X {LOG}", "quorum none"], [f"witness none {VKEYS[0]}", "quorum none"],
+        ["log x", "quorum none"], [f"log {LOG} a b", "quorum none"],
+        [f"log {LOG}", f"log {LOG}", "quorum none"],
+        [f"log {VKEYS[0]}", "quorum none"], [f"witness X {LOG}", "quorum none"],
+        [f"witness none {VKEYS[0]}", "quorum none"],
         [f"witness X {VKEYS[0]}", f"witness X {VKEYS[1]}", "quorum none"],
         [f"witness X {VKEYS[0]}", f"witness Y {VKEYS[0]}", "quorum none"],
-        [f"witness X {VKEYS[0]}", "group X any X", "quorum X"], [f"witness X {VKEYS[0]}", "group g any", "quorum X"],
-        [f"witness X {VKEYS[0]}", "group g any X X", "quorum g"], ["group g any X", f"witness X {VKEYS[0]}", "quorum g"],
+        [f"witness X {VKEYS[0]}", "group X any X", "quorum X"],
+        [f"witness X {VKEYS[0]}", "group g any", "quorum X"],
+        [f"witness X {VKEYS[0]}", "group g any X X", "quorum g"],
+        ["group g any X", f"witness X {VKEYS[0]}", "quorum g"],
         [f"witness X {VKEYS[0]}", "group g any X", "group h any X", "quorum h"],
         [f"witness X {VKEYS[0]}", "group none any X", "quorum none"], ["group g any none", "quorum none"],
         [f"witness X {VKEYS[0]}", "group g any g", "quorum g"],
-        *([f"witness X {VKEYS[0]}", f"group g {k} X", "quorum g"] for k in ("0", "2", "01", "+1", "1_0", "-5", "most", "\u0661")),
+        *(
+            [f"witness X {VKEYS[0]}", f"group g {threshold} X", "quorum g"]
+            for threshold in ("0", "2", "01", "+1", "1_0", "-5", "most", "\u0661")
+        ),
     ],
     ids=lambda lines: " | ".join(lines)[:60],
 )  # fmt: skip
@@ -154,7 +162,7 @@ def test_any_bytes(data: bytes) -> None:
 
 
 def test_checkpoint_signed_as_demanded() -> None:
-    """A checkpoint with both signatures is returned with its log key, the times, and the lines left unchecked."""
+    """A checkpoint with both signatures is returned with log key, times, and the lines left unchecked."""
     verified = check_policy(ONE.note(4), ONE.policy)
     assert verified.checkpoint.size == 4
     assert verified.log_key == ONE.log_vkey
@@ -170,7 +178,7 @@ def test_several_logs() -> None:
 
 
 def test_no_line_can_be_dropped() -> None:
-    """Without the Ed25519 line the log is not known to have signed; without the ML-DSA line the quorum fails."""
+    """Without the Ed25519 line nobody known signed; without the ML-DSA line the quorum fails."""
     ed25519, mldsa, eip712 = NOTE.signatures
     with pytest.raises(CouldNotCheckError):
         check_policy(with_lines(mldsa, eip712), ONE.policy)

@@ -14,7 +14,8 @@ import ledger_service.proofs
 FOLDER = Path(ledger_service.proofs.__file__).parent
 MODULES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in {"__main__", "__init__"})
 FORBIDDEN_MODULES = {
-    "io", "os", "pathlib", "socket", "random", "secrets", "time", "logging", "subprocess", "threading", "tempfile",
+    "io", "os", "pathlib", "socket", "random", "secrets", "time", "logging", "subprocess", "threading",
+    "tempfile",
     "urllib", "http", "sqlite3", "uuid", "warnings",
 }  # fmt: skip
 FORBIDDEN_CALLS = {
@@ -33,7 +34,7 @@ FORBIDDEN_CALLS = {
 
 
 def test_importing_the_kernel_loads_nothing_else() -> None:
-    """`import ledger_service.proofs`, every module of it, loads only proofs, errors, cryptography and Python itself."""
+    """Every module of the kernel loads only proofs, errors, cryptography and Python itself."""
     code = (
         "import sys; before = set(sys.modules)\n"
         + "\n".join(f"import ledger_service.proofs.{name}" for name in MODULES)

@@ -69,7 +69,8 @@ def test_unknown_log() -> None:
     "changes",
     [
         {"v": "audit-ledger/receipt/v2"}, {"entry": 1}, {"schema": None}, {"opening": []}, {"proof": "x"},
-        {"opening": {"salt": "AA", "values": {}}}, {"opening": {"salt": "A" * 43, "values": []}}, {"extra": 1},
+        {"opening": {"salt": "AA", "values": {}}}, {"opening": {"salt": "A" * 43, "values": []}},
+        {"extra": 1},
     ],
     ids=str,
 )  # fmt: skip

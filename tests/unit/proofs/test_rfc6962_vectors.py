@@ -1,7 +1,7 @@
 """The proof vectors of the transparency-dev project, good and bad: each has the stated result.
 
-A subtree vector (a tree over the entries `start` to `end`) is an inclusion vector whose first entry is `start`; that
-`start` must be a multiple of the subtree's size rounded up to a power of two is the caller's rule, not the path's.
+A subtree vector (a tree over the entries `start` to `end`) is an inclusion vector whose first entry is `start`.
+That `start` is a multiple of the subtree's size rounded up to a power of two is the caller's rule, not the path's.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def check_subtree(vector: dict[str, Any], proof: list[bytes]) -> None:
     check_inclusion(
         base64.b64decode(vector["leafHash"]),  # type: ignore[arg-type]
         index=vector["leafIdx"] - start,
-        size=size,  # type: ignore[arg-type]
+        size=size,
         root=base64.b64decode(vector["root"]),  # type: ignore[arg-type]
         proof=proof,
     )

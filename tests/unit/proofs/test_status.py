@@ -24,7 +24,7 @@ from ledger_service.proofs.status import (
     parse_status,
     status_message,
 )
-from ledger_service.proofs.types import LeafIndex
+from ledger_service.proofs.types import LeafHash, LeafIndex, TreeSize
 from tests.support.evidence_factory import START, EvidenceFactory
 from tests.unit.proofs.strategies import statements
 
@@ -89,8 +89,8 @@ def test_signature() -> None:
     for changed in (
         replace(STATEMENT, history=STATEMENT.history[:1]),
         replace(STATEMENT, as_of=replace(STATEMENT.as_of, time=day(31))),
-        replace(STATEMENT, as_of=replace(STATEMENT.as_of, size=11)),
-        replace(STATEMENT, pointer=replace(STATEMENT.pointer, leaf=bytes(32))),
+        replace(STATEMENT, as_of=replace(STATEMENT.as_of, size=TreeSize(11))),
+        replace(STATEMENT, pointer=replace(STATEMENT.pointer, leaf=LeafHash(bytes(32)))),
     ):
         with pytest.raises(SignatureError):
             check_signed_status(changed, [FACTORY.status_vkey])
@@ -152,11 +152,14 @@ def edited(**changes: Any) -> Any:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"state": "revoked"}, {"since": "2026-11-23T01:02:03Z"}, {"reason": "other"}, {"index": 4}, {"index": -1},
+        {"state": "revoked"}, {"since": "2026-11-23T01:02:03Z"}, {"reason": "other"}, {"index": 4},
+        {"index": -1},
         {"index": "3"}, {"leaf": "AA"}, {"log": "a b"}, {"history": []}, {"history": {}}, {"history": [1]},
         {"as_of": None}, {"as_of": {"size": 10, "root": "A" * 43}}, {"proof": None}, {"proof": {}},
-        {"proof": {"type": "signed", "key": "x", "sig": "A"}}, {"proof": {"type": "word", "key": "a+01234567", "sig": "AA"}},
-        {"proof": {"type": "signed", "key": "a+01234567", "sig": "AA"}}, {"proof": {"type": ["map"]}}, {"proof": type},
+        {"proof": {"type": "signed", "key": "x", "sig": "A"}},
+        {"proof": {"type": "word", "key": "a+01234567", "sig": "AA"}},
+        {"proof": {"type": "signed", "key": "a+01234567", "sig": "AA"}}, {"proof": {"type": ["map"]}},
+        {"proof": type},
         {"extra": 1},
     ],
     ids=str,

@@ -1,7 +1,7 @@
 """The swap matrix: parts of one record's evidence in another's, over 50 records of two organizations.
 
-Evidence is taken apart three times over: as JSON, as the text of its proof (lines, signatures), and as the JSON of
-its entry. Each part is exchanged for the same part of other evidence, and the result judged.
+Evidence is taken apart three times over: as JSON, as the text of its proof (lines, signatures), and as the JSON
+of its entry. Each part is exchanged for the same part of other evidence, and the result judged.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 ONE, TWO = EvidenceFactory("one", records=26), EvidenceFactory("two", records=26)
 DOCUMENTS = [factory.document(index) for factory in (ONE, TWO) for index in range(1, 26)]
-POLICY, TRUST, CHAIN = (join((ONE, TWO)) for join in (join_policies, join_trust, join_chains))
+BOTH = (ONE, TWO)
+POLICY, TRUST, CHAIN = join_policies(BOTH), join_trust(BOTH), join_chains(BOTH)
 
 # With a chain at hand the anchor is required; offline it is stated only, which the default does not require.
 CHAINED = replace(TRUST, required=(1, 2, 3, 4, 5, 6, 7))
@@ -102,7 +103,7 @@ def test_all_50_are_valid_before() -> None:
 
 @pytest.mark.parametrize(("swap", "parts"), list(zip(SWAPS, (25, 12, 6), strict=True)))
 def test_no_part_fits_another_record(swap: Any, parts: int, rng: random.Random) -> None:
-    """Whatever part is exchanged with whatever other record, the evidence is refused, never with an exception.
+    """Whatever part is exchanged with whatever record, the evidence is refused, never with an exception.
 
     One line may go unseen: the third, when it comes with another key's name, for unknown lines are ignored.
     """
