@@ -126,7 +126,7 @@ def test_cosignature_of_another_checkpoint() -> None:
 
 
 @pytest.mark.parametrize(
-    "payload", [b"", bytes(7), bytes(8), bytes(2428), b"\xff" * 2428, b"\x00" * 7 + b"\x01"]
+    "payload", [b"", bytes(7), b"\x01" * 7, bytes(8), bytes(2428), b"\xff" * 2428, b"\x00" * 7 + b"\x01"]
 )
 def test_malformed_cosignatures(payload: bytes) -> None:
     """A cosignature cut short, without time (zero), or with a time beyond 2^63 - 1 is refused."""

@@ -150,6 +150,8 @@ def test_impossible_policies(name: str) -> None:
     """A policy that would not be read back is not written."""
     with pytest.raises(MalformedError):
         format_policy(Policy((), (Witness(name, WITNESSES[0]),), (), "none"))
+    with pytest.raises(MalformedError):
+        format_policy(Policy((), (), (), "none "))
 
 
 @given(st.binary(max_size=80))

@@ -64,6 +64,7 @@ def test_other_bytes(data: bytes) -> None:
         {"index": 2**63},
         {"hashes": (b"short",)},
         {"hashes": (bytes(32),) * 65},
+        {"hashes": [bytes(32)]},
         {"checkpoint": b"x"},
     ],
     ids=str,
