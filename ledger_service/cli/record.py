@@ -17,6 +17,7 @@ from ledger_service.cli.remote import Remote, read_key, remote_options
 from ledger_service.clock import SystemClock
 from ledger_service.errors import LedgerError, UsageError
 from ledger_service.marketplace.purchases import PURCHASE
+from ledger_service.records.bulk import ROW_KEY, take_row_key
 from ledger_service.records.payload_text import parse_object
 
 if TYPE_CHECKING:
@@ -77,7 +78,10 @@ def _check_rows(body: bytes) -> Iterator[dict[str, Any]]:
     now = SystemClock().now()
     for number, line in enumerate(body.splitlines(), start=1):
         try:
-            PURCHASE.parse(parse_object(line), now)
+            payload = parse_object(line)
+            if ROW_KEY in payload:
+                take_row_key(payload)
+            PURCHASE.parse(payload, now)
         except LedgerError as error:
             yield {"row": number, "status": 422, "code": error.code, "detail": error.text}
         else:
