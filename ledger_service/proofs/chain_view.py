@@ -44,7 +44,10 @@ class ChainView(Protocol):
         """Return how the chain bears out every member of `anchor`; raises AnchorError when it does not."""
 
     def observe_status(self, pointer: Pointer, *, trusted: TrustedAnchor) -> ChainStatus:
-        """Return the contract's state of the record; a record without one is active since its anchor."""
+        """Return the contract's state of the record; a record without one is active since its anchor.
+
+        Raises AnchorError when the contract speaks of another record at this place.
+        """
 
     def check_eip712_line(self, note: Note, key: VerifierKey) -> None:
         """Return when `key` made the checkpoint's EIP-712 line; raises SignatureError."""

@@ -6,6 +6,7 @@ of the tree when it failed. What the evidence says is believed only as far as a 
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
 from ledger_service.errors import (
@@ -47,7 +48,6 @@ from ledger_service.proofs.verdict import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     from ledger_service.proofs.trust import HeadKey, Trust
 
@@ -90,10 +90,10 @@ def verify(
 
     `at` is the date whose status is asked, `known_at` the date of the knowledge to use; both are `now` by
     default. `chain_view` reads the chain; None is offline. `file_digest` is the SHA-256 of a file that the
-    record must be about, which makes step 8 required. Times are aware UTC.
+    record must be about, which makes step 8 required. Times are aware.
     """
-    now = now.replace(microsecond=0)
-    question = Question(policy, trust, now, at or now, known_at or now, chain_view, file_digest)
+    now, at, known_at = (_whole_second(moment or now) for moment in (now, at, known_at))
+    question = Question(policy, trust, now, at, known_at, chain_view, file_digest)
     try:
         case = parse_case(evidence, question)
     except LedgerError as error:
@@ -101,6 +101,10 @@ def verify(
     steps = [_step(1, PASS, "The evidence, its entry and its checkpoint are each in their one form.")]
     steps += [_run(number, check, case) for number, check in _PROCEDURE]
     return _conclude(case, tuple(steps))
+
+
+def _whole_second(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(microsecond=0)
 
 
 def parse_case(data: bytes, question: Question) -> Case:
@@ -175,9 +179,7 @@ def check_checkpoint(case: Case) -> str:
             unchecked -= 1
             details.append(_check_eip712(case, verified.note, key))
     if unchecked:
-        details.append(
-            f"{unchecked} signature lines by keys that neither policy nor trust file names: not checked."
-        )
+        details.append(f"Lines by keys that neither policy nor trust file names, not checked: {unchecked}.")
     return " ".join(details)
 
 
@@ -204,14 +206,17 @@ def _covers(head: HeadKey, size: int) -> bool:
 
 def _check_eip712(case: Case, note: Note, key: VerifierKey) -> str:
     view = case.question.chain_view
-    try:
-        if view is None:
-            raise CouldNotCheckError("The kernel has no Keccak.")  # noqa: TRY301 - one place for both causes
-        view.check_eip712_line(note, key)
-    except CouldNotCheckError as error:
-        case.not_proven.append(f"The checkpoint's EIP-712 line could not be checked. {error.text}")
-        return f"The EIP-712 line could not be checked. {error.text}"
-    return "The EIP-712 line is the head key's."
+    reason = "The kernel has no Keccak."
+    if view is not None:
+        try:
+            view.check_eip712_line(note, key)
+        except CouldNotCheckError as error:
+            reason = error.text
+        else:
+            return "The EIP-712 line is the head key's."
+    sentence = f"The checkpoint's EIP-712 line could not be checked. {reason}"
+    case.not_proven.append(sentence)
+    return sentence
 
 
 def check_kind(case: Case) -> str:
