@@ -1,0 +1,188 @@
+"""The service in a forked child, so that a test can kill it a hundred times a minute.
+
+`audit-ledger serve` takes seconds to import what it needs. Here a server process imports everything once
+and forks a child for each start; the child builds the service as `serve` does and does what its parent
+says over a pipe. The tests that start the real command are few; these are many.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ledger_service.accounts.scopes import Scope
+from ledger_service.chain.embedded.node import run_node
+from ledger_service.clock import SystemClock
+from ledger_service.config import load_settings
+from ledger_service.errors import LedgerError, OrganizationExistsError
+from ledger_service.log.bulk_writer import BulkRequest
+from ledger_service.marketplace.purchases import PURCHASE
+from ledger_service.proofs.receipt import parse_receipt
+from ledger_service.records.intake import Submission
+from ledger_service.records.outcomes import Rejected
+from ledger_service.records.preparation import IdempotencyKey
+from ledger_service.storage import failpoints
+from ledger_service.vault.signing_keys import SigningKeyFiles
+from ledger_service.verification.recorder import Recorded
+from ledger_service.wiring.build import build
+from ledger_service.wiring.installation import chain_file, install, load_key_wrapper, load_publisher
+from tests.support.processes import die_with_parent
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import ForkServerContext
+
+    from ledger_service.config import Settings
+    from ledger_service.wiring.service import Service
+
+ORG = "shop"
+COLLECTION = "purchases"
+# What a server exits with when storage failed in a way that only a clean start can judge.
+FATAL_EXIT = 3
+LOG_NAME = "host.log"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the service said to one request: an id and a place in the log, or the code of its error.
+
+    `place` is (index, size, root) as the receipt proves it, or None for an acceptance without a proof.
+    """
+
+    key: str
+    record: str | None = None
+    place: tuple[int, int, bytes] | None = None
+    error: str | None = None
+
+
+def host_context() -> ForkServerContext:
+    """The context whose children are forked from a process that has imported everything."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.support.service_host"])
+    return context
+
+
+def _become_host(environment: Mapping[str, str]) -> Settings:
+    """Tie this child to its parent, send its words to a file, and arm what the settings say."""
+    die_with_parent()()
+    settings = load_settings(environment)
+    log = os.open(settings.data_dir.parent / LOG_NAME, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    failpoints.arm(settings.failpoints)
+    return settings
+
+
+def run_setup(environment: Mapping[str, str], connection: Connection) -> None:
+    """What `init`, `org create` and `key create` do, with whatever failpoints are armed."""
+    settings = _become_host(environment)
+    try:
+        install(settings)
+        with build(settings) as service:
+            with contextlib.suppress(OrganizationExistsError):
+                service.create_organization(ORG, name="A shop")
+            service.api_keys.issue(
+                service.organizations.find(ORG), scopes=frozenset(Scope), label="test", expires=None
+            )
+    except LedgerError as error:
+        connection.send(error.code)
+    else:
+        connection.send(None)
+
+
+def run_chain(environment: Mapping[str, str], port: int, connection: Connection) -> None:
+    """The embedded chain's node of an installation, on a known port."""
+    settings = _become_host(environment)
+    account = load_publisher(settings, SigningKeyFiles(settings.keys_dir, load_key_wrapper(settings)))
+    run_node(
+        path=chain_file(settings),
+        clock=SystemClock(),
+        port=port,
+        funded=account.address,
+        unsafe_synchronous=settings.unsafe_synchronous,
+        ready=lambda ready: connection.send(ready.url),
+    )
+
+
+def run_service(environment: Mapping[str, str], connection: Connection) -> None:
+    """The service: answers requests from the pipe until it is told to stop or the pipe closes."""
+    settings = _become_host(environment)
+    try:
+        service = build(settings, on_fatal=lambda _error: os._exit(FATAL_EXIT))
+        service.start()
+    except LedgerError as error:
+        connection.send(("failed", error.code))
+        return
+    connection.send(("started", None))
+    _Desk(service, connection).work()
+
+
+class _Desk:
+    """Requests from the pipe, each answered by a thread of its own."""
+
+    def __init__(self, service: Service, connection: Connection) -> None:
+        self._service = service
+        self._connection = connection
+        self._sending = threading.Lock()
+
+    def work(self) -> None:
+        with ThreadPoolExecutor(8) as threads:
+            while True:
+                try:
+                    word, arguments = self._connection.recv()
+                except EOFError:
+                    os._exit(0)
+                if word == "stop":
+                    self._service.stop()
+                    return
+                threads.submit(getattr(self, f"_{word}"), *arguments)
+
+    def _say(self, word: str, content: object) -> None:
+        with self._sending:
+            self._connection.send((word, content))
+
+    def _fired(self) -> None:
+        """Whether the armed failpoint has been reached often enough."""
+        self._say("fired", all(arm.left <= 0 for arm in failpoints._armed.values()))
+
+    def _record(self, key: str, payload: dict[str, Any]) -> None:
+        """Record one purchase, as a request to the API would."""
+        service = self._service
+        try:
+            org = service.organizations.find(ORG)
+            parsed = PURCHASE.parse(payload, service.clock.now())
+            target = service.log_of(org.id, COLLECTION).target
+            answer = service.record(Submission(target, PURCHASE, parsed, IdempotencyKey(key, 0)))
+        except LedgerError as error:
+            self._say("answer", Answer(key, error=error.code))
+            return
+        place = None
+        if isinstance(answer, Recorded):
+            proof = parse_receipt(answer.receipt).proof
+            _, size, root = proof.checkpoint.decode().split("\n")[:3]
+            place = (int(proof.index), int(size), root.encode())
+        self._say("answer", Answer(key, record=str(answer.id), place=place))
+
+    def _bulk(self, key: str, lines: Sequence[bytes]) -> None:
+        """Record a stream of purchases, as a bulk request would."""
+        service = self._service
+        try:
+            org = service.organizations.find(ORG)
+            target = service.log_of(org.id, COLLECTION).target
+            request = BulkRequest(target=target, kind=PURCHASE, idempotency_key=key, lines=lines)
+            for result in service.record_rows(request):
+                name = f"{key}/{result.line}"
+                if isinstance(result.outcome, Rejected):
+                    self._say("answer", Answer(name, error=result.outcome.error.code))
+                else:
+                    self._say("answer", Answer(name, record=str(result.outcome.id)))
+        except LedgerError as error:
+            self._say("bulk-failed", (key, error.code))
+            return
+        self._say("bulk-done", key)
