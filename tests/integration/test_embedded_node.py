@@ -15,7 +15,9 @@ import pytest
 
 from ledger_service.chain.embedded.exits import CONFIGURATION, FAILED
 from ledger_service.chain.embedded.genesis import load_funded_key
+from ledger_service.chain.embedded.node import EmbeddedChainNode
 from ledger_service.chain.embedded.supervisor import EmbeddedNode
+from ledger_service.clock import SystemClock
 from ledger_service.errors import ChainFileError, ChainUnavailableError
 from tests.support.embedded_chain import Sender
 from tests.support.json_rpc import JsonRpc
@@ -101,7 +103,7 @@ def test_a_killed_node_comes_back_at_its_address(node: EmbeddedNode, tmp_path: P
 def test_a_failing_commit_is_survived(tmp_path: Path, action: str) -> None:
     """Killed or failed at a block's commit, the node comes back whole, and the client's repetition ends mined once."""
     path = tmp_path / "chain.sqlite"
-    EmbeddedNode(path).__enter__().stop()
+    EmbeddedChainNode.open(path=path, clock=SystemClock(), port=0).close()
     with EmbeddedNode(path, failpoints=f"chain.block={action}") as node:
         rpc = JsonRpc(node.url)
         raw = f"0x{sender_of(path, node.url).sign(to=ANYBODY, value=7).hex()}"
@@ -149,7 +151,9 @@ def test_one_file_has_one_node(node: EmbeddedNode, tmp_path: Path) -> None:
     other = EmbeddedNode(tmp_path / "chain.sqlite")
     with pytest.raises(ChainFileError):
         other.start()
-    assert (other.life.gave_up, other.life.last_exit, other.life.restarts) == (True, CONFIGURATION, 1)
+    assert (other.life.gave_up, other.life.last_exit, other.life.restarts) == (True, CONFIGURATION, 0)
+    with pytest.raises(OSError, match="refused"):
+        JsonRpc(other.url).number("eth_blockNumber")
     other.stop()
     assert JsonRpc(node.url).number("eth_blockNumber") == 0
 

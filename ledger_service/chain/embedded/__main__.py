@@ -1,4 +1,4 @@
-"""`python -m ledger_service.chain.embedded`: the node as a process. `audit-ledger chain` and the supervisor start it."""
+"""`python -m ledger_service.chain.embedded`: the node as a process, as the supervisor starts it."""
 
 from __future__ import annotations
 
@@ -60,7 +60,14 @@ def _parser() -> argparse.ArgumentParser:
         "--path", type=Path, required=True, help="the chain's file, made if it does not exist"
     )
     parser.add_argument("--host", default=DEFAULT_HOST)
-    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 for any free one")
+    parser.add_argument(
+        "--port",
+        type=int,
+        choices=range(1 << 16),
+        metavar="PORT",
+        default=DEFAULT_PORT,
+        help="0 for any free one",
+    )
     parser.add_argument(
         "--key-file", type=Path, help="the key that owns the money; by default beside the chain"
     )

@@ -52,7 +52,8 @@ class RpcMethods:
         self._chain = chain
         self._pool = pool
         self._miner = miner
-        self._client = f"audit-ledger/{version('audit-ledger')}/py-evm-{version('py-evm')}/python{platform.python_version()}"
+        ours, machine = version("audit-ledger"), version("py-evm")
+        self._client = f"audit-ledger/{ours}/py-evm-{machine}/python{platform.python_version()}"
         self._methods = self._table()
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,7 +13,6 @@ from ledger_service.chain.embedded.envelope import answer_body
 from ledger_service.chain.embedded.listening import BACKLOG, LOOPBACK, url_of
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable, Sequence
 
 MAX_BODY_BYTES: Final = 2 * 1024 * 1024
@@ -37,7 +38,8 @@ class RpcServer(ThreadingHTTPServer):
         # A page in a browser can be pointed at a loopback address under a name of its own (DNS rebinding), so on
         # loopback only loopback names are answered.
         self.host_names = LOOPBACK if self.server_address[0] in LOOPBACK else None
-        self._places = threading.BoundedSemaphore(MAX_CONNECTIONS)
+        self._connected: set[socket.socket] = set()
+        self._guard = threading.Lock()
 
     @property
     def url(self) -> str:
@@ -46,7 +48,11 @@ class RpcServer(ThreadingHTTPServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Start a thread for a connection, or close it when there are too many."""
-        if self._places.acquire(blocking=False):
+        with self._guard:
+            room = len(self._connected) < MAX_CONNECTIONS
+            if room:
+                self._connected.add(request)
+        if room:
             super().process_request(request, client_address)
         else:
             self.shutdown_request(request)
@@ -56,7 +62,16 @@ class RpcServer(ThreadingHTTPServer):
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self._places.release()
+            with self._guard:
+                self._connected.discard(request)
+
+    def server_close(self) -> None:
+        """Stop listening, and hang up on everybody: the file is about to be given back."""
+        super().server_close()
+        with self._guard:
+            for each in self._connected:
+                with contextlib.suppress(OSError):
+                    each.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of clients that hang up: it is their right."""

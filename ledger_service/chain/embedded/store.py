@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from eth.db.backends.base import BaseAtomicDB
 from eth.db.schema import SchemaV1
 
-from ledger_service.errors import ChainFileError, ChainFileInUseError, StorageError, StorageFatalError
+from ledger_service.errors import (
+    ChainFileError,
+    ChainFileInUseError,
+    StorageError,
+    StorageFatalError,
+    UnsafeStorageError,
+)
 from ledger_service.storage import failpoints
 from ledger_service.storage.faults import classify_error
 from ledger_service.storage.sqlite import SqliteFile, find_driver, prepare_file
@@ -31,6 +37,7 @@ CACHE_KIB: Final = 16 * 1024
 BUSY_TIMEOUT_S: Final = 10.0
 HEAD_KEY: Final = SchemaV1.make_canonical_head_hash_lookup_key()
 
+_SYNCHRONOUS: Final = {"OFF": 0, "NORMAL": 1, "FULL": 2}
 _SCHEMA: Final = (
     f"PRAGMA application_id={APPLICATION_ID}",
     f"PRAGMA user_version={FORMAT}",
@@ -291,6 +298,9 @@ def _connect(file: SqliteFile, *, writer: bool) -> Any:
     connection.execute("PRAGMA checkpoint_fullfsync=1")
     connection.execute(f"PRAGMA cache_size={-CACHE_KIB}")
     connection.execute(f"PRAGMA query_only={int(not writer)}")
+    ((synchronous,),) = connection.execute("PRAGMA synchronous").fetchall()
+    if synchronous != _SYNCHRONOUS[file.synchronous]:
+        raise UnsafeStorageError(f"SQLite runs with synchronous={synchronous}, not {file.synchronous}.")
     return connection
 
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -66,6 +66,7 @@ class EmbeddedNode:
         self._address = (host, port)
         self._failpoints = failpoints
         self._listening: socket.socket | None = None
+        self._url: str | None = None
         self._child: subprocess.Popen[bytes] | None = None
         self._watching: threading.Thread | None = None
         self._stopping = threading.Event()
@@ -91,9 +92,9 @@ class EmbeddedNode:
     @property
     def url(self) -> str:
         """Where the node serves, from `start` to `stop`."""
-        if self._listening is None:
+        if self._url is None:
             raise ChainUnavailableError("The embedded chain was not started.")
-        return url_of(self._listening)
+        return self._url
 
     @property
     def pid(self) -> int | None:
@@ -114,7 +115,9 @@ class EmbeddedNode:
         time, and OSError when the port is taken.
         """
         self._stopping.clear()
+        self._life = NodeLife(running=False, restarts=0, last_exit=None, gave_up=False)
         self._listening = listen(*self._address)
+        self._url = url_of(self._listening)
         self._watching = threading.Thread(target=self._watch, name="chain-supervisor", daemon=True)
         self._watching.start()
         return self.wait_ready(timeout_s=timeout_s)
@@ -146,7 +149,7 @@ class EmbeddedNode:
             self._watching = None
         if self._listening is not None:
             self._listening.close()
-            self._listening = None
+            self._listening = self._url = None
 
     def _watch(self) -> None:
         """Start a child, wait for its end, and again, until told to stop or until starting again cannot help."""
@@ -157,18 +160,24 @@ class EmbeddedNode:
             gave_up = code == CONFIGURATION and not self._stopping.is_set()
             with self._change:
                 self._ready = None
-                life = self._life
-                self._life = NodeLife(
-                    running=False, restarts=life.restarts + 1, last_exit=code, gave_up=gave_up
-                )
+                self._life = replace(self._life, running=False, last_exit=code, gave_up=gave_up)
                 self._change.notify_all()
+            if gave_up:
+                # Nobody will accept what connects from now on, so it shall be refused instead of waiting.
+                self._close_port()
             if gave_up or self._stopping.is_set():
                 return
             _log.warning("the embedded chain ended with %d and is started again", code)
             pause = (
                 FIRST_PAUSE_S if time.monotonic() - started > HEALTHY_S else min(2 * pause, LONGEST_PAUSE_S)
             )
-            self._stopping.wait(pause)
+            if not self._stopping.wait(pause):
+                with self._change:
+                    self._life = replace(self._life, restarts=self._life.restarts + 1)
+
+    def _close_port(self) -> None:
+        assert self._listening is not None
+        self._listening.close()
 
     def _run_child(self) -> int:
         assert self._listening is not None
@@ -195,10 +204,7 @@ class EmbeddedNode:
             if line:
                 with self._change:
                     self._ready = json.loads(line)
-                    life = self._life
-                    self._life = NodeLife(
-                        running=True, restarts=life.restarts, last_exit=life.last_exit, gave_up=False
-                    )
+                    self._life = replace(self._life, running=True)
                     self._change.notify_all()
             return child.wait()
 

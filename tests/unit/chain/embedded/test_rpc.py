@@ -258,7 +258,8 @@ def test_fees(bench: ChainBench, rpc: Rpc) -> None:
         ("eth_getBlockByNumber", ["latest"]), ("eth_getBlockByNumber", ["latest", False, 1]),
         ("eth_getBlockByNumber", ["latest", 1]), ("eth_getBalance", []), ("eth_getBalance", ["0x1"]),
         ("eth_getBalance", [NOBODY, "soon"]), ("eth_call", [{"state": {}}]), ("eth_call", [{}, "latest", {}]),
-        ("eth_getLogs", [{"fromBlock": "0x5", "toBlock": "0x2"}]), ("eth_chainId", [1]), ("eth_feeHistory", [True, "latest"]),
+        ("eth_getLogs", [{"fromBlock": "0x5", "toBlock": "0x2"}]), ("eth_chainId", [1]),
+        ("eth_feeHistory", [True, "latest"]),
         ("eth_getLogs", [{"fromBlock": {"blockHash": NO_HASH}}]), ("eth_sendRawTransaction", ["0xzz"]),
     ],
 )  # fmt: skip
