@@ -8,16 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ledger_service.chain.contract import ProvenEntry, RecordState
+from ledger_service.chain.account import contract_address
+from ledger_service.chain.contract import (
+    CheckpointLogContract,
+    LogReference,
+    ProvenEntry,
+    RecordState,
+    SignedHead,
+    deployment,
+)
+from ledger_service.chain.head_signer import compact_line, key_address
 from ledger_service.chain.observer import observe_node
 from ledger_service.errors import AnchorError, ContractRevertedError, CouldNotCheckError
 from ledger_service.proofs.chain_view import GRADE_NODE, ChainView
 from ledger_service.proofs.entry import Pointer
 from ledger_service.proofs.merkle import prove_inclusion
+from ledger_service.proofs.note import parse_note
 from ledger_service.proofs.trust import TrustedAnchor
 from ledger_service.proofs.types import LeafHash, LeafIndex, Origin, RootHash, TreeSize
 from ledger_service.verification.anchors import anchors_at
-from tests.support.anchoring import AnchoringRig
+from tests.support.anchoring import PURCHASES, AnchoringRig
 from tests.support.anvil import Anvil
 
 if TYPE_CHECKING:
@@ -205,6 +215,37 @@ def test_a_log_is_retired_by_its_head_key(rig: AnchoringRig, trusted: TrustedAnc
     state = rig.state()
     assert state is not None
     assert (state.retired, state.size, rig.alarms()) == (True, 305, set())
+
+
+def test_a_log_goes_on_in_a_new_contract(
+    rig: AnchoringRig, view: ChainView, anchor: Anchor, trusted: TrustedAnchor
+) -> None:
+    """The last head is carried over; later heads go to the new contract, and the anchors of both are evidence."""
+    deployed = rig.anchorer.ask("deploy", deployment(PURCHASES, opener=rig.account.address))
+    rig.settle()
+    address = contract_address(rig.account.address, deployed.nonce)
+    new = CheckpointLogContract(rig.node, PURCHASES, address=address)
+    compact = compact_line(parse_note(rig.paper.signed().note), rig.paper.signer.vkey)
+    carried = new.open_successor(
+        rig.paper.origin, publisher=rig.account.address, head_key=key_address(rig.paper.signer.vkey),
+        previous=LogReference(trusted.chain_id, trusted.contract, trusted.log_id),
+        carried=SignedHead(305, rig.paper.root(305), compact.r, compact.vs),
+    )  # fmt: skip
+    rig.anchorer.ask("continue", carried, log=rig.paper.number)
+    rig.settle()
+    chain = rig.pins.pinned()
+    assert chain is not None
+    rig.pins.adopt(chain, "PurchaseLedger", address=address, first_block=rig.node.newest().number - 2)
+    rig.paper.grow(7)
+    rig.settle()
+    state = rig.state()
+    assert state is not None
+    assert (state.size, state.head_key_from, rig.alarms()) == (312, 305, set())
+    with rig.database.read() as conn:
+        both = anchors_at(conn, rig.paper.number, TreeSize(305))
+    assert [each.contract for each in both] == [anchor.contract, address]
+    moved = replace(trusted, contract=address, log_id=both[1].log_id)
+    assert view.observe_anchor(both[1], trusted=moved).lower is None
 
 
 def _could_not_check(view: ChainView, anchor: Anchor, trusted: TrustedAnchor) -> None:
