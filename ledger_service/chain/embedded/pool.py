@@ -123,16 +123,16 @@ class PendingPool:
         return transaction
 
     def _place(self, transaction: SignedTransactionAPI) -> None:
-        queue = self._by_sender.setdefault(transaction.sender, {})
+        queue = self._by_sender.get(transaction.sender, {})
         replaced = queue.get(transaction.nonce)
         if replaced is not None:
             _check_replacement(replaced.transaction, transaction)
             self._drop(transaction.sender, transaction.nonce)
-            queue = self._by_sender.setdefault(transaction.sender, queue)
         elif len(self._by_hash) >= MAX_POOL or len(queue) >= MAX_PER_SENDER:
             raise _refuse("txpool is full")
         self._arrivals += 1
-        queue[transaction.nonce] = _Waiting(self._arrivals, transaction)
+        waiting = _Waiting(self._arrivals, transaction)
+        self._by_sender.setdefault(transaction.sender, {})[transaction.nonce] = waiting
         self._by_hash[transaction.hash] = transaction
 
     def _forget_old(self, mined: dict[Address, int]) -> None:
