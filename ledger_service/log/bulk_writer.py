@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ledger_service.errors import LedgerError, OverloadedError
 from ledger_service.records.bulk import CHUNK_LINES, BulkChunk, subjects_of
@@ -19,6 +19,7 @@ from ledger_service.records.preparation import Prepared
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from concurrent.futures import Future
+    from datetime import datetime
 
     from ledger_service.clock import Clock
     from ledger_service.log.ledger_thread import LedgerThread
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from ledger_service.records.intake import Intake
     from ledger_service.records.kinds import Kind
     from ledger_service.records.outcomes import Outcome
-    from ledger_service.records.preparation import LogTarget
+    from ledger_service.records.preparation import LogTarget, SealingKey, WriterKeys
     from ledger_service.storage.engine import Database
 
 
@@ -84,11 +85,13 @@ class BulkWriter:
         lines = iter(request.lines)
         preparing: deque[tuple[int, Future[list[BulkRow]]]] = deque()
         writing: deque[_Chunk] = deque()
+        keys = RequestKeys(self._database, self._intake, request)
         first_line = 1
         while True:
             chunk = list(islice(lines, self._chunk))
             if chunk:
-                preparing.append((first_line, self._preparer.submit(self._bind(request, chunk, first_line))))
+                bound = keys.bind(chunk, first_line=first_line, accepted=self._clock.now())
+                preparing.append((first_line, self._preparer.submit(bound)))
                 first_line += len(chunk)
             if preparing and (not chunk or len(preparing) > _PREPARING):
                 start, rows = preparing.popleft()
@@ -98,26 +101,50 @@ class BulkWriter:
             if not (chunk or preparing or writing):
                 return
 
-    def _bind(self, request: BulkRequest, lines: list[bytes], first_line: int) -> BulkChunk:
+
+class RequestKeys:
+    """The keys that one request needs, each found or made once. Accepting checks that they are still there."""
+
+    __slots__ = ("_database", "_intake", "_org", "_request", "_subjects", "_writer")
+
+    def __init__(self, database: Database, intake: Intake, request: BulkRequest) -> None:
+        """Find nothing yet."""
+        self._database = database
+        self._intake = intake
+        self._request = request
+        self._writer: WriterKeys | None = None
+        self._org: SealingKey | None = None
+        self._subjects: dict[str, SealingKey] = {}
+
+    def bind(self, lines: list[bytes], *, first_line: int, accepted: datetime) -> BulkChunk:
+        """Return the lines with the keys that preparing them takes."""
+        request = self._request
         subjects = subjects_of(request.kind, lines)
-        with self._database.write("records.keys") as conn:
-            writer, org, keys = self._intake.writer_keys(conn, request.target, subjects)
+        missing = subjects - self._subjects.keys()
+        if missing or self._writer is None or self._org is None:
+            if len(self._subjects) > _MOST_SUBJECTS:
+                self._subjects.clear()
+                missing = subjects
+            with self._database.write("records.keys") as conn:
+                self._writer, self._org, found = self._intake.writer_keys(conn, request.target, missing)
+            self._subjects |= found
         return BulkChunk(
             target=request.target,
             kind=request.kind,
             lines=lines,
             first_line=first_line,
             idempotency_key=request.idempotency_key,
-            accepted=self._clock.now().replace(microsecond=0),
-            writer=writer,
-            org=org,
-            subjects=keys,
+            accepted=accepted.replace(microsecond=0),
+            writer=self._writer,
+            org=self._org,
+            subjects={name: self._subjects[name] for name in subjects},
         )
 
 
 # Chunks being prepared at a time, so that two workers always have one, and chunks in the ledger thread.
-_PREPARING = 3
-_WRITING = 1
+_PREPARING: Final = 3
+_WRITING: Final = 1
+_MOST_SUBJECTS: Final = 100_000
 
 
 class _Chunk:

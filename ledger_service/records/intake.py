@@ -31,12 +31,13 @@ from ledger_service.records.preparation import (
     LogTarget,
     Opening,
     Prepared,
+    RecordMaker,
     SealingKey,
     WriterKeys,
     WriteToken,
+    encode_values,
     fingerprint,
     hash_key,
-    prepare,
 )
 from ledger_service.records.tables import outbox, record_counter, record_salts, records, sealed_payloads
 from ledger_service.storage.metadata import from_instant
@@ -146,24 +147,25 @@ class Intake:
         subject_keys = self._subject_keys(conn, [batch[position] for position in fresh])
         gone = _erased_keys(conn, [batch[position] for position in fresh])
         accepted = self._clock.now().replace(microsecond=0)
+        makers: dict[tuple[int, str], RecordMaker] = {}
         made: dict[int, tuple[Prepared, Opening | None] | Rejected] = {}
         for position in fresh:
             item = batch[position]
             if isinstance(item, Prepared):
                 made[position] = Rejected(KeyUnavailableError()) if item.key_id in gone else (item, None)
                 continue
-            org, parsed = org_keys[item.target.org_id], item.parsed
-            subject = None if parsed.subject is None else subject_keys[item.target.org_id, parsed.subject]
+            target, kind, parsed = item.target, item.kind, item.parsed
+            org = org_keys[target.org_id]
+            maker = makers.get((target.log_id, kind.name))
+            if maker is None:
+                maker = RecordMaker(
+                    kind, target=target, keys=_writer_keys(org), accepted=accepted, entropy=self._entropy
+                )
+                makers[target.log_id, kind.name] = maker
+            key = org if parsed.subject is None else subject_keys[target.org_id, parsed.subject]
             try:
-                made[position] = prepare(
-                    item.kind,
-                    parsed,
-                    target=item.target,
-                    keys=_writer_keys(org),
-                    sealing=_sealing_key(subject or org),
-                    accepted=accepted,
-                    token=tokens[position],
-                    entropy=self._entropy,
+                made[position] = maker.make(
+                    parsed, encode_values(parsed), sealing=_sealing_key(key), token=tokens[position]
                 )
             except MalformedError as error:
                 made[position] = Rejected(error)
@@ -189,7 +191,8 @@ def _token_of(item: Submission | Prepared, org_keys: Mapping[int, OrgKey]) -> Wr
     if item.key is None:
         return None
     keys = _writer_keys(org_keys[item.target.org_id])
-    body = fingerprint(item.kind, item.parsed, target=item.target, keys=keys)
+    values = encode_values(item.parsed)
+    body = fingerprint(item.parsed, values, kind=item.kind, target=item.target, keys=keys)
     return WriteToken(hash_key(item.key.text, keys=keys), item.key.line, body)
 
 
@@ -234,8 +237,8 @@ def _find_originals(conn: Connection, numbers: set[int]) -> dict[int, Replayed]:
 def _erased_keys(conn: Connection, items: Iterable[Submission | Prepared]) -> set[int]:
     """Keys of prepared records that are gone: made or found a moment ago in a transaction of its own."""
     wanted = {item.key_id for item in items if isinstance(item, Prepared) and item.key_id is not None}
-    rows = select_matching(conn, vault_keys, ("id",), equal={}, among=("id", sorted(wanted)))
-    return wanted - {row[0] for row in rows}
+    there = select_matching(conn, vault_keys, ("id",), equal={}, among=("id", wanted))
+    return wanted - {row[0] for row in there}
 
 
 def _store(conn: Connection, made: Mapping[int, tuple[Prepared, Opening | None]]) -> dict[int, Accepted]:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 
-from ledger_service.proofs.canonical import JsonValue, encode_base64url
-from ledger_service.proofs.entry import Claim, Entry, format_entry
+from ledger_service.proofs.canonical import JsonValue, encode_base64url, format_time
+from ledger_service.proofs.entry import Entry, format_entry
 from ledger_service.proofs.fields import SALT_SIZE, commit_fields
 from ledger_service.proofs.merkle import leaf_hash
 from ledger_service.proofs.types import Origin, RecordId
+from ledger_service.records.entry_template import EntryTemplate, make_claim
 from ledger_service.storage.metadata import to_instant
 from ledger_service.vault.blind_index import blind_index
 from ledger_service.vault.envelope import SALT_BYTES, SealContext, seal
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 ID_BYTES: Final = 16
 FINGERPRINT_BYTES: Final = 16
-_FINGERPRINT_LABEL: Final = b"audit-ledger/idempotency/v1\x00"
+_FINGERPRINT_LABEL: Final = b"audit-ledger/idempotency/v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,79 +104,109 @@ def hash_key(key: str, *, keys: WriterKeys) -> bytes:
     return blind_index(keys.index_key, "idempotency", key)
 
 
-def fingerprint(kind: Kind, parsed: ParsedRecord, *, target: LogTarget, keys: WriterKeys) -> bytes:
-    """The keyed hash of what is to be recorded, by which a repeated body is known.
+def encode_values(parsed: ParsedRecord) -> bytes:
+    """The private fields in canonical JSON, as they are sealed.
 
-    Orjson with sorted keys writes canonical JSON for everything that a kind lets through (a test
-    compares them).
+    Orjson with sorted keys writes it for everything that a kind lets through (a test compares them).
     """
-    body = orjson.dumps(
-        [target.origin, kind.name, parsed.private, parsed.public], option=orjson.OPT_SORT_KEYS
-    )
-    return hmac_digest(keys.fingerprint_key, _FINGERPRINT_LABEL + body, "sha256")[:FINGERPRINT_BYTES]
+    return orjson.dumps(parsed.private, option=orjson.OPT_SORT_KEYS)
 
 
-def prepare(
-    kind: Kind,
-    parsed: ParsedRecord,
-    *,
-    target: LogTarget,
-    keys: WriterKeys,
-    sealing: SealingKey,
-    accepted: datetime,
-    token: WriteToken | None,
-    entropy: Callable[[int], bytes] = os.urandom,
-) -> tuple[Prepared, Opening | None]:
-    """Commit to the private fields, build the entry and seal the payload. `accepted` is of whole seconds.
+def fingerprint(
+    parsed: ParsedRecord, values: bytes, *, kind: Kind, target: LogTarget, keys: WriterKeys
+) -> bytes:
+    """The keyed hash of what is to be recorded, by which a repeated body is known."""
+    public = orjson.dumps(parsed.public, option=orjson.OPT_SORT_KEYS) if parsed.public else b"{}"
+    # None of the parts can hold a zero byte, so no two bodies give the same text.
+    body = b"\x00".join((_FINGERPRINT_LABEL, target.origin.encode(), kind.name.encode(), values, public))
+    return hmac_digest(keys.fingerprint_key, body, "sha256")[:FINGERPRINT_BYTES]
 
-    Raises MalformedError for an entry that would be too large.
-    """
-    rid = entropy(ID_BYTES)
-    record_id = RecordId(encode_base64url(rid))
-    opening = commitment = None
-    if kind.schema.private:
-        opening = Opening(entropy(SALT_SIZE), parsed.private)
-        commitment = commit_fields(
-            parsed.private, salt=opening.salt, schema=kind.schema, log=target.origin, id=record_id
+
+class RecordMaker:
+    """Makes records of one kind for one log, accepted at one time: what they share is worked out once."""
+
+    __slots__ = ("_accepted", "_entropy", "_instant", "_keys", "_kind", "_target", "_template", "_time")
+
+    def __init__(
+        self,
+        kind: Kind,
+        *,
+        target: LogTarget,
+        keys: WriterKeys,
+        accepted: datetime,
+        entropy: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        """Draw ids and salts from `entropy`; `accepted` is of whole seconds."""
+        self._kind = kind
+        self._target = target
+        self._keys = keys
+        self._accepted = accepted
+        self._instant = to_instant(accepted)
+        self._time = format_time(accepted)
+        self._entropy = entropy
+        self._template = EntryTemplate(target.origin, target.org, kind)
+
+    def make(
+        self, parsed: ParsedRecord, values: bytes, *, sealing: SealingKey, token: WriteToken | None
+    ) -> tuple[Prepared, Opening | None]:
+        """Commit to the private fields, build the entry and seal the payload.
+
+        `values` is what `encode_values` gives. Raises MalformedError for an entry that would be too large.
+        """
+        entropy = self._entropy
+        rid = entropy(ID_BYTES)
+        record_id = RecordId(encode_base64url(rid))
+        opening = commitment = salt = sealed = None
+        if self._kind.schema.private:
+            opening = Opening(entropy(SALT_SIZE), parsed.private)
+            commitment = self._commit(opening, record_id)
+            salt = entropy(SALT_BYTES)
+            plaintext = _join_opening(opening.salt, values)
+            context = SealContext(
+                self._target.origin, record_id, self._kind.name, sealing.generation, commitment
+            )
+            sealed = seal(sealing.key, plaintext, salt=salt, context=context, entropy=entropy)
+        entry = self._entry(parsed, record_id, commitment)
+        reference = parsed.reference
+        prepared = Prepared(
+            rid,
+            self._target.org_id,
+            self._target.log_id,
+            self._kind.name,
+            self._instant,
+            None if reference is None else blind_index(self._keys.index_key, "reference", reference),
+            None if opening is None else sealing.id,
+            sealing.generation,
+            salt,
+            sealed,
+            leaf_hash(entry),
+            entry,
+            token,
         )
-    claim = Claim(
-        log=target.origin,
-        org=target.org,
-        kind=kind.name,
-        schema=kind.schema.hash,
-        id=record_id,
-        commitment=commitment,
-        target=None,
-        previous=None,
-        tags=(),
-        public=parsed.public,
-    )
-    entry = format_entry(Entry(claim, accepted))
-    salt = sealed = None
-    if opening is not None:
-        salt = entropy(SALT_BYTES)
-        context = SealContext(target.origin, record_id, kind.name, sealing.generation, commitment)
-        sealed = seal(sealing.key, format_opening(opening), salt=salt, context=context, entropy=entropy)
-    prepared = Prepared(
-        rid,
-        target.org_id,
-        target.log_id,
-        kind.name,
-        to_instant(accepted),
-        None if parsed.reference is None else blind_index(keys.index_key, "reference", parsed.reference),
-        None if opening is None else sealing.id,
-        sealing.generation,
-        salt,
-        sealed,
-        leaf_hash(entry),
-        entry,
-        token,
-    )
-    return prepared, opening
+        return prepared, opening
+
+    def _commit(self, opening: Opening, record_id: RecordId) -> bytes:
+        schema, log = self._kind.schema, self._target.origin
+        return commit_fields(opening.values, salt=opening.salt, schema=schema, log=log, id=record_id)
+
+    def _entry(self, parsed: ParsedRecord, record_id: RecordId, commitment: bytes | None) -> bytes:
+        if commitment is not None and not parsed.public:
+            return self._template.format(record_id, commitment=commitment, accepted=self._time)
+        claim = make_claim(
+            self._target.origin,
+            self._target.org,
+            self._kind,
+            record_id=record_id,
+            commitment=commitment,
+            public=parsed.public,
+        )
+        return format_entry(Entry(claim, self._accepted))
 
 
 def format_opening(opening: Opening) -> bytes:
     """The plaintext of a sealed payload: canonical `{"salt":…,"values":…}`."""
-    return orjson.dumps(
-        {"salt": encode_base64url(opening.salt), "values": opening.values}, option=orjson.OPT_SORT_KEYS
-    )
+    return _join_opening(opening.salt, orjson.dumps(opening.values, option=orjson.OPT_SORT_KEYS))
+
+
+def _join_opening(salt: bytes, values: bytes) -> bytes:
+    return b'{"salt":"%b","values":%b}' % (encode_base64url(salt).encode(), values)

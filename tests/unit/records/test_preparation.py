@@ -4,36 +4,41 @@ from __future__ import annotations
 
 import os
 import pickle
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
 
-from ledger_service.errors import SealError
+from ledger_service.errors import MalformedError, SealError
 from ledger_service.marketplace.purchases import EXAMPLE_PURCHASE, PURCHASE, SCHEMA
 from ledger_service.proofs.canonical import encode, encode_base64url
-from ledger_service.proofs.entry import parse_entry
+from ledger_service.proofs.entry import Entry, format_entry, parse_entry
 from ledger_service.proofs.fields import check_fields, disclose_fields
 from ledger_service.proofs.merkle import leaf_hash
 from ledger_service.proofs.types import Origin
+from ledger_service.records.entry_template import EntryTemplate, make_claim
 from ledger_service.records.history import parse_opening, unseal
 from ledger_service.records.preparation import (
     LogTarget,
     Opening,
     Prepared,
+    RecordMaker,
     SealingKey,
     WriterKeys,
     WriteToken,
+    encode_values,
     fingerprint,
     format_opening,
     hash_key,
-    prepare,
 )
 from ledger_service.vault.envelope import SealContext, seal
 
 if TYPE_CHECKING:
     import random
+
+    from ledger_service.records.kinds import ParsedRecord
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 TARGET = LogTarget(3, Origin("ledger.test/logs/shop/purchases"), 1, "shop")
@@ -44,14 +49,9 @@ PARSED = PURCHASE.parse(EXAMPLE_PURCHASE, NOW)
 
 def make(**changes: Any) -> tuple[Prepared, Opening]:
     """One prepared purchase and its opening."""
-    asked: dict[str, Any] = {
-        "target": TARGET,
-        "keys": KEYS,
-        "sealing": SEALING,
-        "accepted": NOW,
-        "token": None,
-    }
-    made, opening = prepare(PURCHASE, PARSED, **(asked | changes))
+    token = changes.pop("token", None)
+    maker = RecordMaker(PURCHASE, target=TARGET, keys=KEYS, accepted=NOW, **changes)
+    made, opening = maker.make(PARSED, encode_values(PARSED), sealing=SEALING, token=token)
     assert opening is not None
     return made, opening
 
@@ -119,6 +119,32 @@ def test_nothing_private_shows() -> None:
         assert word not in stored
 
 
+def test_template_writes_what_the_kernel_writes() -> None:
+    """An entry from the template is to the byte what the kernel formats, and public fields leave the template."""
+    made, _ = make()
+    entry = parse_entry(made.entry)
+    claim = make_claim(
+        TARGET.origin,
+        "shop",
+        PURCHASE,
+        record_id=entry.claim.id,
+        commitment=entry.claim.commitment,
+        public={},
+    )
+    assert made.entry == format_entry(Entry(claim, NOW))
+    maker = RecordMaker(PURCHASE, target=TARGET, keys=KEYS, accepted=NOW)
+    shown = replace(PARSED, public={"note": "x"})
+    other, _ = maker.make(shown, encode_values(shown), sealing=SEALING, token=None)
+    assert parse_entry(other.entry).claim.public == {"note": "x"}
+
+
+@pytest.mark.parametrize("origin", ["l/1970-01-01T00:00:00Z", "l/0123456789_audit-ledger_"])
+def test_origin_that_looks_like_a_variable_part_is_refused(origin: str) -> None:
+    """A log whose name would be taken for what varies in an entry gets no template, instead of a wrong one."""
+    with pytest.raises(MalformedError):
+        EntryTemplate(Origin(origin), "shop", PURCHASE)
+
+
 def test_every_record_is_different() -> None:
     """The same payload twice gives records that share no id, salt, leaf or ciphertext."""
     one, _ = make()
@@ -131,14 +157,17 @@ def test_every_record_is_different() -> None:
 def test_fingerprint_tells_bodies_apart() -> None:
     """The fingerprint depends on the body, the log and the key, and on nothing else."""
     other = PURCHASE.parse(EXAMPLE_PURCHASE | {"channel": "store"}, NOW)
+    turned = PURCHASE.parse(dict(reversed(EXAMPLE_PURCHASE.items())), NOW)
     elsewhere = LogTarget(3, Origin("ledger.test/logs/shop/other"), 1, "shop")
-    first = fingerprint(PURCHASE, PARSED, target=TARGET, keys=KEYS)
-    assert first == fingerprint(
-        PURCHASE, PURCHASE.parse(dict(EXAMPLE_PURCHASE), NOW), target=TARGET, keys=KEYS
-    )
-    assert first != fingerprint(PURCHASE, other, target=TARGET, keys=KEYS)
-    assert first != fingerprint(PURCHASE, PARSED, target=elsewhere, keys=KEYS)
-    assert first != fingerprint(PURCHASE, PARSED, target=TARGET, keys=WriterKeys(b"i" * 32, b"g" * 32))
+
+    def seen(parsed: ParsedRecord, target: LogTarget = TARGET, keys: WriterKeys = KEYS) -> bytes:
+        return fingerprint(parsed, encode_values(parsed), kind=PURCHASE, target=target, keys=keys)
+
+    assert seen(PARSED) == seen(turned)
+    assert seen(PARSED) != seen(other)
+    assert seen(PARSED) != seen(replace(PARSED, public={"a": 1}))
+    assert seen(PARSED) != seen(PARSED, elsewhere)
+    assert seen(PARSED) != seen(PARSED, keys=WriterKeys(b"i" * 32, b"g" * 32))
     assert hash_key("a", keys=KEYS) != hash_key("b", keys=KEYS)
 
 
