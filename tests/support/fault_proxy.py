@@ -40,6 +40,7 @@ class FaultProxy:
         self._lock = threading.Lock()
         self._faults: dict[str, list[Fault]] = {}
         self._changes: dict[str, Callable[[Any], Any]] = {}
+        self._intercept: Callable[[Any], Any] | None = None
         self._stopped = threading.Event()
         self.seen: Counter[str] = Counter()
         proxy = self
@@ -84,6 +85,11 @@ class FaultProxy:
             else:
                 self._changes[method] = change
 
+    def answer_for(self, intercept: Callable[[Any], Any] | None) -> None:
+        """Let `intercept` see each request first; what it returns is the answer, None leaves it to the node."""
+        with self._lock:
+            self._intercept = intercept
+
     def point_to(self, target: str) -> None:
         """Forward to another node from now on."""
         with self._lock:
@@ -107,13 +113,18 @@ class FaultProxy:
         self.stop()
 
     def _serve(self, handler: BaseHTTPRequestHandler, body: bytes) -> None:
-        method = json.loads(body)["method"]
+        request = json.loads(body)
+        method = request["method"]
         with self._lock:
             self.seen[method] += 1
             waiting = self._faults.get(method)
             fault = waiting.pop(0) if waiting else None
             change = self._changes.get(method)
-            target = self._target
+            target, intercept = self._target, self._intercept
+        said = None if intercept is None else intercept(request)
+        if said is not None:
+            _answer(handler, json.dumps({"jsonrpc": "2.0", "id": request["id"], **said}).encode())
+            return
         if fault is Fault.LOSE_REQUEST:
             _hang_up(handler)
             return
