@@ -16,6 +16,7 @@ from ledger_service.log.bulk_writer import BulkRequest, BulkWriter
 from ledger_service.log.ledger_thread import LedgerThread
 from ledger_service.marketplace.purchases import PURCHASE
 from ledger_service.proofs.merkle import check_inclusion
+from ledger_service.proofs.types import LeafHash, LeafIndex
 from ledger_service.records.bulk import BulkPreparer
 from scripts.bench_core import purchases
 from tests.support.small_ledger import small_ledger
@@ -61,8 +62,8 @@ def grow(*, entries: int, workers: int) -> Growth:
                 for index in [draw.randrange(size) for _ in range(PROOFS)]:
                     proof = view.prove_inclusion(index, size)
                 taken = (time.perf_counter() - started) / PROOFS
-                leaf = view.read_tile(0, index >> 8, (index & 255) + 1)[-32:]
-            check_inclusion(leaf, index=index, size=size, root=root, proof=proof)
+                leaf = LeafHash(view.read_tile(0, index >> 8, (index & 255) + 1)[-32:])
+            check_inclusion(leaf, index=LeafIndex(index), size=size, root=root, proof=proof)
             return taken
 
         write(0, SMALL - 1)
