@@ -79,6 +79,12 @@ def _check_proof(case: Case, statement: StatusStatement, contract: ChainStatus |
         return f"signed by {key.name} as of size {statement.as_of.size} at {read}"
     if contract is None:
         raise CouldNotCheckError("The status statement needs a node, and none was asked or could answer.")
+    if contract.state == ACTIVE:
+        # A contract calls every record active that nobody changed there, so an unsigned statement beside it
+        # could hide what the log says: whoever made it left the signed one away.
+        raise CouldNotCheckError(
+            "The status is unsigned, and the contract holds no change: silence is not a status."
+        )
     return f"as the contract holds it: {contract.detail}"
 
 
