@@ -43,7 +43,7 @@ def test_any_json(value: Any) -> None:
     assert answer(encode(value)) == "invalid"
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.sampled_from(PATHS), json_values(8))
 def test_any_member(path: tuple[str | int, ...], new: Any) -> None:
     """Any member replaced by any JSON gets an answer, and it is not valid. Only fields may be left out."""
@@ -59,7 +59,7 @@ NAMED = DOCUMENT.rindex(f"\u2014 {FACTORY.origin} ".encode()) + len(b"\xe2\x80\x
 UNKNOWN_LINE = range(NAMED, NAMED + len(FACTORY.origin) + len(b" AAAAAA"))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.integers(0, len(DOCUMENT) - 1), st.integers(0, 255))
 def test_any_byte(place: int, byte: int) -> None:
     """Any byte replaced gets an answer, and it is not valid, except in the name of the third line."""
@@ -68,7 +68,7 @@ def test_any_byte(place: int, byte: int) -> None:
         assert document == DOCUMENT or place in UNKNOWN_LINE
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(st.characters(), max_size=60), st.sampled_from(["proof", "entry"]))
 def test_any_text(text: str, member: str) -> None:
     """Any text as proof or entry gets an answer; lone surrogates are no evidence at all."""
