@@ -11,6 +11,9 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Final
 
+from ledger_service.config import settings_from_environment
+from ledger_service.storage import failpoints
+
 if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
     from gunicorn.workers.base import Worker
@@ -30,9 +33,13 @@ def die_with_parent(parent: int, *, with_signal: signal.Signals) -> None:
 
 
 def post_fork(server: Arbiter, worker: Worker) -> None:
-    """Gunicorn's hook: a worker whose master was killed must not go on answering beside its successor."""
-    del worker
+    """Gunicorn's hook: a worker whose master was killed must not go on answering beside its successor.
+
+    Failpoints are armed in the first worker only: the one that follows a crash is there to recover.
+    """
     die_with_parent(server.pid, with_signal=signal.SIGKILL)
+    if worker.age == 1:
+        failpoints.arm(settings_from_environment().failpoints)
 
 
 def main() -> None:

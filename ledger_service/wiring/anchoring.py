@@ -14,7 +14,7 @@ from ledger_service.chain.pins import ChainPins
 from ledger_service.chain.rollback import compare_with_chain
 from ledger_service.chain.rpc import JsonRpc
 from ledger_service.chain.stored_logs import StoredLogs
-from ledger_service.errors import ChainUnavailableError
+from ledger_service.errors import ChainUnavailableError, RollbackDetectedError
 from ledger_service.wiring.installation import chain_url, guard_file, load_publisher
 from ledger_service.wiring.keeper import Keeper
 
@@ -73,14 +73,30 @@ def build_chain_side(
         ),
         guard=guard,
     )
+
+    def compare() -> None:
+        found = compare_with_chain(
+            source, node, pins=pins, guard=guard, artifacts=artifacts, opener=account.address
+        )
+        if found.contracts == 0 and settings.chain_url is None:
+            _check_unused(node, account.address)
+
     keeper = Keeper(
         ledger,
         anchorer,
-        compare=lambda: compare_with_chain(
-            source, node, pins=pins, guard=guard, artifacts=artifacts, opener=account.address
-        ),
+        compare=compare,
         guard=guard,
         poll_s=settings.chain_poll_s,
         on_fatal=on_fatal,
     )
     return ChainSide(NodeView(node, artifact=artifacts[CONTRACTS["purchases"]]), keeper)
+
+
+def _check_unused(node: Node, account: bytes) -> None:
+    """Raise RollbackDetectedError when the embedded chain knows transactions of ours and the database none.
+
+    Nobody else has that account, so the database is a copy from before the first anchor.
+    """
+    sent = node.nonce(account, at=node.newest())
+    if sent:
+        raise RollbackDetectedError(transactions_on_chain=sent)

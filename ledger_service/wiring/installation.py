@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from ledger_service.errors import ChainUnavailableError, KeyFileError, SettingsError
 from ledger_service.storage.engine import Database
+from ledger_service.storage.filesystem import make_directory
 from ledger_service.vault.signing_keys import SigningKeyFiles
 from ledger_service.vault.wrapping import KeyEncryptionKey, create_kek, load_kek
 
@@ -21,12 +22,11 @@ if TYPE_CHECKING:
 
 _EMBEDDED: Final = "embedded"
 _SECRET_DIGITS: Final = 64
-_PRIVATE: Final = 0o700
 
 
 def install(settings: Settings) -> None:
     """Make what is missing: the directory (0700), the key-encryption key, the publisher's key, the schema."""
-    settings.data_dir.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+    make_directory(settings.data_dir)
     if settings.kek is None and not settings.kek_path.exists():
         create_kek(settings.kek_path)
     if settings.chain_url is None:

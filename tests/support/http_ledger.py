@@ -226,6 +226,25 @@ class HttpLedger:
 
         return until(look)
 
+    def wait_ready(self) -> None:
+        """Return when writes are taken again."""
+        until(lambda: self._answers({HTTPStatus.OK}))
+
+    def wait_reason(self, code: str) -> Reply:
+        """The answer of /readyz, once its reasons name this code."""
+        return self._wait_readyz("reasons", code)
+
+    def wait_note(self, code: str) -> Reply:
+        """The answer of /readyz, once its notes name this code."""
+        return self._wait_readyz("notes", code)
+
+    def _wait_readyz(self, member: str, code: str) -> Reply:
+        def look() -> Reply | None:
+            reply = self.get("/readyz")
+            return reply if any(f"[{code}]" in line for line in reply.json[member]) else None
+
+        return until(look)
+
     def _answers(self, wanted: set[HTTPStatus]) -> int | None:
         assert self._server is not None
         assert self._server.popen.poll() is None, self.log()
