@@ -67,6 +67,15 @@ def free_bytes(directory: Path) -> int:
     return state.f_bavail * state.f_frsize
 
 
+def make_directory(directory: Path, *, mode: int = 0o700) -> None:
+    """Make a directory, and those above it that are missing, so that each name survives a power loss."""
+    if not directory.exists():
+        # One by one: with `parents` Python gives the mode to the last directory only, and syncs none.
+        make_directory(directory.parent, mode=mode)
+        directory.mkdir(mode=mode, exist_ok=True)
+        sync_directory(directory.parent)
+
+
 def sync_directory(directory: Path) -> None:
     """Make the names in `directory` survive a power loss."""
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)

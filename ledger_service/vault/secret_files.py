@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from ledger_service.errors import KeyFileError
 from ledger_service.storage import failpoints
-from ledger_service.storage.filesystem import sync_directory
+from ledger_service.storage.filesystem import make_directory, sync_directory
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,7 @@ def create_secret_file(path: Path, content: bytes) -> None:
     The content is written under another name, synced, and linked to its own name, so that nobody ever sees
     half a key and an existing key is never replaced: then FileExistsError is raised.
     """
-    _make_directory(path.parent)
+    make_directory(path.parent)
     _check_directory(path.parent)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     handle = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -62,14 +62,6 @@ def read_secret_file(path: Path) -> bytes:
     if len(content) > MAX_BYTES:
         raise KeyFileError(f"The key file {path.name} is too long to be one.", file=path.name)
     return content
-
-
-def _make_directory(directory: Path) -> None:
-    if not directory.exists():
-        # One by one: with `parents` Python gives the mode to the last directory only.
-        _make_directory(directory.parent)
-        directory.mkdir(mode=0o700, exist_ok=True)
-        sync_directory(directory.parent)
 
 
 def _check_directory(directory: Path) -> None:

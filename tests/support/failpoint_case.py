@@ -10,6 +10,7 @@ chain.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -128,7 +129,7 @@ def _run_once(case: Case, backend: Backend, rng: Random, second: Case | None) ->
 def _suffer_again(second: Case, installation: Installation) -> None:
     """Start with another fault armed, work, and die: recovery that is struck itself."""
     if installation.set_up() is None and installation.start(second.text) is None:
-        _ask_again(installation, patience_s=2.0)
+        ask_again(installation, patience_s=2.0)
         settle(installation, patience_s=1.0)
     installation.kill()
 
@@ -180,23 +181,23 @@ def _recover(case: Case, installation: Installation, outcome: Outcome) -> None:
     started = installation.start()
     assert started is None, f"the service does not start again: {started}"
     outcome.acknowledged = len(installation.heard)
-    missing = _ask_again(installation, patience_s=_SETTLE_LIMIT_S)
+    missing = ask_again(installation, patience_s=_SETTLE_LIMIT_S)
     outcome.recovery_s = time.monotonic() - began
     assert not missing, f"never answered after the fault: {sorted(missing)[:3]}"
     _work(installation, "after")
 
 
-def _ask_again(installation: Installation, *, patience_s: float) -> set[str]:
+def ask_again(installation: Installation, *, patience_s: float) -> set[str]:
     """Ask for everything again under its old keys, answered or not; each gets its one answer."""
-    rows = {key.partition("/")[0] for key in installation.asked if "/" in key}
+    rows = Counter(key.partition("/")[0] for key in installation.asked if "/" in key)
     singles = {key for key in installation.asked if "/" not in key} or {"first-question"}
     deadline = time.monotonic() + patience_s
     while singles and installation.alive and time.monotonic() < deadline:
         singles = installation.record(singles)
         pause(0.02 if singles else 0.0)
     left = set(singles)
-    for key in rows:
-        left |= installation.record_rows(key, _ROWS)
+    for key, count in rows.items():
+        left |= installation.record_rows(key, count)
     return left
 
 

@@ -88,6 +88,17 @@ class EmbeddedBackend:
         if self._node is not None and self._node.exitcode is None:
             return
         self.restarts += self._node is not None
+        url = self._start_node(environment, failpoints)
+        if url is None:
+            # It died while it was making block 0. Only the first child has failpoints armed.
+            self.restarts += 1
+            url = self._start_node(environment, "")
+        if url is None:
+            raise TimeoutError("the embedded chain does not start")
+        note_chain_url(load_settings(environment), url)
+
+    def _start_node(self, environment: Mapping[str, str], failpoints: str) -> str | None:
+        """Start the child and return where it serves, or None when it died before it did."""
         ours, theirs = self._context.Pipe()
         armed = {**environment, "AUDIT_LEDGER_FAILPOINTS": failpoints}
         self._node = self._context.Process(target=run_chain, args=(armed, self._port, theirs), daemon=True)
@@ -96,13 +107,10 @@ class EmbeddedBackend:
         if not ours.poll(_START_LIMIT_S):
             raise TimeoutError("the embedded chain did not start")
         try:
-            url = ours.recv()
+            return str(ours.recv())
         except EOFError:
-            # It died while it was making block 0. Only the first child has failpoints armed.
             self._node.join()
-            self.restart_chain(environment)
-        else:
-            note_chain_url(load_settings(environment), url)
+            return None
 
     def rpc(self) -> JsonRpc:
         """The node's."""
@@ -228,7 +236,7 @@ class Installation:
 
     def words(self) -> str:
         """The last that service and chain said, for a report of what went wrong."""
-        path = self.directory / LOG_NAME
+        path = Path(self.environment["AUDIT_LEDGER_DATA_DIR"]).parent / LOG_NAME
         return path.read_text(errors="replace")[-4_000:] if path.exists() else ""
 
     def stop(self) -> None:
