@@ -1,21 +1,18 @@
 """Bulk ingest without HTTP: validated, committed, sealed, durable, sequenced, signed; and the floor, in one run.
 
-    python -m scripts.bench_core [--records 40000] [--workers 0] [--before 0] [--stages]
+    python -m scripts.bench_core [--records 40000] [--workers 0] [--before 0]
 
 `--before` fills the log first, so that the cost of a record at 10,000 and at 1,000,000 entries can be compared.
-`--stages` says where the time of the process goes. Figures are of wall time unless they say CPU.
 """
 
 from __future__ import annotations
 
 import argparse
-import cProfile
 import os
-import pstats
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -62,19 +59,8 @@ def measure(asked: argparse.Namespace, directory: Path) -> tuple[float, float]:
         started, cpu = time.perf_counter(), time.process_time()
         write("measured", lines)
         taken = time.perf_counter() - started, time.process_time() - cpu
-        if asked.stages:
-            show_stages(lambda: write("stages", lines))
         thread.stop()
     return taken
-
-
-def show_stages(work: Any) -> None:
-    """Print where CPU time goes, per function, in this thread and the ledger thread."""
-    profile = cProfile.Profile(time.process_time)
-    profile.enable()
-    work()
-    profile.disable()
-    pstats.Stats(profile).sort_stats("tottime").print_stats(25)
 
 
 def main() -> None:
@@ -85,7 +71,6 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=40_000)
     parser.add_argument("--workers", type=int, default=0, help="0 prepares in the same process")
     parser.add_argument("--before", type=int, default=0, help="records to write before measuring")
-    parser.add_argument("--stages", action="store_true", help="profile as well")
     asked = parser.parse_args()
     count = asked.records
     sample = list(purchases(0, min(count, 20_000)))

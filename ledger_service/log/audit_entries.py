@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Select, bindparam, select
@@ -17,7 +18,7 @@ from ledger_service.records.tables import outbox, record_salts, records, sealed_
 from ledger_service.storage.metadata import to_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sqlalchemy import Connection, Row
 
@@ -86,6 +87,7 @@ class EntryAudit:
         """Check every entry of the log and yield its index and the hash of its bytes, in order."""
         first = 0
         while page := self._conn.execute(_ENTRIES, {"log": self._log.id, "first": first}).all():
+            self._learn_keys(page)
             for row in page:
                 where = f"{self._log.origin} entry {row.idx}"
                 yield row.idx, self._check_row(row, where, index=row.idx)
@@ -95,6 +97,7 @@ class EntryAudit:
         """Check every record that waits for an index."""
         after = -1
         while page := self._conn.execute(_WAITING, {"log": self._log.id, "after": after}).all():
+            self._learn_keys(page)
             for row in page:
                 self._report.looked_at["waiting"] += 1
                 self._check_row(row, f"{self._log.origin} waiting record {row.record}", index=None)
@@ -179,11 +182,20 @@ class EntryAudit:
         else:
             self._report.looked_at["payloads opened"] += 1
 
+    def _learn_keys(self, page: Sequence[Row[Any]]) -> None:
+        """Unwrap the keys of a page at once; a key that is damaged is met again where it is needed."""
+        if self._keyring is None:
+            return
+        if len(self._keys) > _MOST_KEYS:
+            self._keys.clear()
+        wanted = {row.key_id for row in page if type(row.key_id) is int}
+        with suppress(KeyUnavailableError):
+            found = self._keyring.keys_of(self._conn, wanted - self._keys.keys())
+            self._keys |= {number: each.key for number, each in found.items()}
+
     def _key(self, key_id: int) -> bytes:
         key = self._keys.get(key_id)
         if key is None:
             assert self._keyring is not None
-            if len(self._keys) >= _MOST_KEYS:
-                self._keys.clear()
-            key = self._keys[key_id] = self._keyring.key_of(self._conn, key_id).key
+            key = self._keyring.key_of(self._conn, key_id).key
         return key

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from ledger_service.errors import FencedError, UnknownLogError
 from ledger_service.log.tables import log_heads
@@ -44,8 +44,7 @@ def create_head(conn: Connection, log_id: int) -> None:
 
 def read_head(conn: Connection, log_id: int, *, lock: bool = False) -> Head:
     """Return the head; with `lock`, it is ours until the transaction ends. Raises UnknownLogError."""
-    wanted = select(log_heads).where(log_heads.c.log_id == log_id)
-    row = conn.execute(wanted.with_for_update() if lock else wanted).first()
+    row = conn.execute(_HEAD_LOCKED if lock else _HEAD, {"log": log_id}).first()
     if row is None:
         raise UnknownLogError
     intent = None
@@ -56,49 +55,40 @@ def read_head(conn: Connection, log_id: int, *, lock: bool = False) -> Head:
 
 def store_intent(conn: Connection, head: Head, intent: Intent, *, epoch: int) -> None:
     """Store what is about to be signed, if the head is still `head`; raises FencedError when it is not."""
-    _swap(
-        conn,
-        head,
-        {
-            "epoch": epoch,
-            "intent_size": intent.size,
-            "intent_root": intent.root,
-            "intent_timestamp": intent.timestamp,
-        },
-    )
+    _swap(conn, head, replace(head, epoch=epoch, intent=intent))
 
 
 def fulfil_intent(conn: Connection, head: Head, *, epoch: int) -> None:
     """Make the intent of `head` the head, if it is still `head`; raises FencedError when it is not."""
-    assert head.intent is not None
-    _swap(
-        conn,
-        head,
-        {
-            "epoch": epoch,
-            "size": head.intent.size,
-            "root": head.intent.root,
-            "timestamp": head.intent.timestamp,
-            "intent_size": None,
-            "intent_root": None,
-            "intent_timestamp": None,
-        },
-    )
-
-
-def _swap(conn: Connection, head: Head, values: dict[str, int | bytes | None]) -> None:
-    columns = log_heads.c
     intent = head.intent
-    same = (
-        columns.log_id == head.log_id,
-        columns.size == head.size,
-        columns.root == head.root,
-        columns.epoch == head.epoch,
-        columns.intent_size.is_(None) if intent is None else columns.intent_size == intent.size,
-        columns.intent_root.is_(None) if intent is None else columns.intent_root == intent.root,
-        columns.intent_timestamp.is_(None)
-        if intent is None
-        else columns.intent_timestamp == intent.timestamp,
-    )
-    if conn.execute(update(log_heads).where(*same).values(values)).rowcount != 1:
-        raise FencedError(log_id=head.log_id, size=head.size)
+    assert intent is not None
+    _swap(conn, head, Head(head.log_id, intent.size, intent.root, intent.timestamp, epoch, intent=None))
+
+
+# Built once: building a statement costs as much as running it.
+_HEAD: Final = select(log_heads).where(log_heads.c.log_id == bindparam("log"))
+_HEAD_LOCKED: Final = _HEAD.with_for_update()
+_SWAPPED: Final = ("size", "root", "timestamp", "epoch", "intent_size", "intent_root", "intent_timestamp")
+_SWAP: Final = (
+    update(log_heads)
+    .where(log_heads.c.log_id == bindparam("log"))
+    .where(*[log_heads.c[name].is_not_distinct_from(bindparam(f"old_{name}")) for name in _SWAPPED])
+    .values({name: bindparam(f"new_{name}") for name in _SWAPPED})
+)
+
+
+def _swap(conn: Connection, old: Head, new: Head) -> None:
+    values: dict[str, int | bytes | None] = {"log": old.log_id}
+    for prefix, head in (("old", old), ("new", new)):
+        intent = head.intent
+        values |= {
+            f"{prefix}_size": head.size,
+            f"{prefix}_root": head.root,
+            f"{prefix}_timestamp": head.timestamp,
+            f"{prefix}_epoch": head.epoch,
+            f"{prefix}_intent_size": None if intent is None else intent.size,
+            f"{prefix}_intent_root": None if intent is None else intent.root,
+            f"{prefix}_intent_timestamp": None if intent is None else intent.timestamp,
+        }
+    if conn.execute(_SWAP, values).rowcount != 1:
+        raise FencedError(log_id=old.log_id, size=old.size)

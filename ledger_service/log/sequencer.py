@@ -31,7 +31,7 @@ from ledger_service.log.tiles import StoredTiles, store_tiles
 from ledger_service.proofs.checkpoint import Checkpoint
 from ledger_service.proofs.merkle import extend_tiles, prove_inclusion
 from ledger_service.proofs.types import LeafIndex, Origin, RootHash, TreeSize
-from ledger_service.records.outbox import clear_through, waiting_logs, waiting_rows
+from ledger_service.records.outbox import WAITING_ROWS, clear_through, waiting_logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -136,10 +136,9 @@ class Sequencer:
     def _assign(self, conn: Connection, head: Head, *, epoch: int, limit: int) -> bool:
         """Move what waits into the log, as an intent. Entries go from table to table inside the database."""
         places = {"log": head.log_id, "first": head.size}
-        if conn.execute(_MOVED.limit(1), places).first() is not None:
+        if conn.execute(_FIRST_MOVED, places).first() is not None:
             raise CorruptLogError(log_id=head.log_id, size=head.size, problem="entries beyond the head")
-        waiting = waiting_rows(head.log_id, first_index=head.size, limit=limit)
-        conn.execute(insert(log_entries).from_select(["record", "log_id", "idx", "leaf", "entry"], waiting))
+        conn.execute(_MOVE, {"log": head.log_id, "before": head.size - 1, "limit": limit})
         moved = conn.execute(_MOVED, places).all()
         if not moved:
             return False
@@ -157,7 +156,7 @@ class Sequencer:
             if head.intent is None or head.epoch != self._epochs[log_id]:
                 raise FencedError(log_id=log_id)
             reread = reread_intent(conn, head)
-            origin = Origin(conn.execute(select(logs.c.origin).where(logs.c.id == log_id)).scalar_one())
+            origin = Origin(conn.execute(_ORIGIN, {"log": log_id}).scalar_one())
         intent = head.intent
         # Signing the same size and root twice is harmless; signing before the read above would not be.
         checkpoint = Checkpoint(origin, intent.size, intent.root)
@@ -187,17 +186,21 @@ class Sequencer:
         return max(now, head.timestamp)
 
 
-_MOVED = (
+_ORIGIN: Final = select(logs.c.origin).where(logs.c.id == bindparam("log"))
+_CHECKPOINT: Final = insert(checkpoints)
+_MOVE: Final = insert(log_entries).from_select(["record", "log_id", "idx", "leaf", "entry"], WAITING_ROWS)
+_MOVED: Final = (
     select(log_entries.c.record, log_entries.c.leaf)
     .where(log_entries.c.log_id == bindparam("log"), log_entries.c.idx >= bindparam("first"))
     .order_by(log_entries.c.idx)
 )
+_FIRST_MOVED: Final = _MOVED.limit(1)
 
 
 def _store_note(conn: Connection, head: Head, intent: Intent, note: bytes) -> None:
     if intent.size > head.size:
         values = {"root": intent.root, "timestamp": intent.timestamp, "note": note}
-        conn.execute(insert(checkpoints).values(log_id=head.log_id, size=intent.size, **values))
+        conn.execute(_CHECKPOINT, {"log_id": head.log_id, "size": intent.size, **values})
         return
     same = (checkpoints.c.log_id == head.log_id, checkpoints.c.size == intent.size)
     fresh = {"fresh_timestamp": intent.timestamp, "fresh_note": note}

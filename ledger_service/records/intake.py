@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Final, cast
 
-from sqlalchemy import insert, update
+from sqlalchemy import bindparam, insert, update
 from sqlalchemy.exc import IntegrityError
 
 from ledger_service.errors import (
@@ -278,15 +278,17 @@ def _store(conn: Connection, made: Mapping[int, tuple[Prepared, Opening | None]]
     }
 
 
+_TAKE: Final = (
+    update(record_counter)
+    .where(record_counter.c.id == bindparam("counter"))
+    .values(last=record_counter.c.last + bindparam("count"))
+    .returning(record_counter.c.last)
+)
+
+
 def _take_numbers(conn: Connection, count: int) -> int:
     """Return the first of `count` new numbers. The counter's row stays locked until the commit."""
-    statement = (
-        update(record_counter)
-        .where(record_counter.c.id == _COUNTER)
-        .values(last=record_counter.c.last + count)
-        .returning(record_counter.c.last)
-    )
-    last: int | None = conn.execute(statement).scalar()
+    last: int | None = conn.execute(_TAKE, {"counter": _COUNTER, "count": count}).scalar()
     if last is None:
         last = count
         conn.execute(insert(record_counter).values(id=_COUNTER, last=last))

@@ -1,14 +1,14 @@
 """The outbox: accepted records in the order of their numbers, until a log gives them an index.
 
-The sequencer moves rows by `waiting_rows` inside one SQL statement, so that entries do not travel
+The sequencer moves rows by `WAITING_ROWS` inside one SQL statement, so that entries do not travel
 through Python.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import BigInteger, Integer, bindparam, delete, func, select
 
 from ledger_service.records.tables import outbox
 
@@ -16,18 +16,22 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Select
 
 
-def waiting_rows(log_id: int, *, first_index: int, limit: int) -> Select[Any]:
-    """Select (record, log_id, index, leaf, entry) of the first `limit` records waiting for a log, in order.
-
-    The first of them gets `first_index`, the others those that follow.
-    """
-    index = func.row_number().over(order_by=outbox.c.record) + (first_index - 1)
-    return (
-        select(outbox.c.record, outbox.c.log_id, index, outbox.c.leaf, outbox.c.entry)
-        .where(outbox.c.log_id == log_id)
-        .order_by(outbox.c.record)
-        .limit(limit)
+WAITING_ROWS: Final[Select[Any]] = (
+    select(
+        outbox.c.record,
+        outbox.c.log_id,
+        func.row_number().over(order_by=outbox.c.record) + bindparam("before", type_=BigInteger),
+        outbox.c.leaf,
+        outbox.c.entry,
     )
+    .where(outbox.c.log_id == bindparam("log"))
+    .order_by(outbox.c.record)
+    .limit(bindparam("limit", type_=Integer))
+)
+"""(record, log, index, leaf, entry) of the first `limit` records waiting for `log`, in order.
+
+The first of them gets the index that follows `before`, the others those that follow it.
+"""
 
 
 def clear_through(conn: Connection, log_id: int, *, last_record: int) -> int:
@@ -35,8 +39,12 @@ def clear_through(conn: Connection, log_id: int, *, last_record: int) -> int:
 
     Numbers are taken in the order of commit, so nothing that was not seen can lie below one that was.
     """
-    done = conn.execute(delete(outbox).where(outbox.c.log_id == log_id, outbox.c.record <= last_record))
-    return done.rowcount
+    return conn.execute(_CLEAR, {"log": log_id, "last": last_record}).rowcount
+
+
+_CLEAR: Final = delete(outbox).where(
+    outbox.c.log_id == bindparam("log"), outbox.c.record <= bindparam("last")
+)
 
 
 def waiting_logs(conn: Connection) -> list[int]:

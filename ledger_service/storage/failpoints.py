@@ -34,7 +34,6 @@ NAMES: Final[dict[str, str]] = {
     "log.sign": "The signed checkpoint is stored and becomes the log's head.",
     "records.accept": "Records, sealed payloads, idempotency and outbox rows are stored: accepted.",
     "records.keys": "Keys of data subjects are stored, before the records of a bulk request are prepared.",
-    "records.status": "A change of a record's status is stored.",
     "storage.migrate": "The schema is brought to the newest revision.",
     "vault.key-file": "A key file gets its final name.",
 }
