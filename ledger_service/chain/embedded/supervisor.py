@@ -158,13 +158,13 @@ class EmbeddedNode:
             started = time.monotonic()
             code = self._run_child()
             gave_up = code == CONFIGURATION and not self._stopping.is_set()
+            if gave_up:
+                # Nobody will accept what connects from now on, so it shall be refused instead of waiting.
+                self._close_port()
             with self._change:
                 self._ready = None
                 self._life = replace(self._life, running=False, last_exit=code, gave_up=gave_up)
                 self._change.notify_all()
-            if gave_up:
-                # Nobody will accept what connects from now on, so it shall be refused instead of waiting.
-                self._close_port()
             if gave_up or self._stopping.is_set():
                 return
             _log.warning("the embedded chain ended with %d and is started again", code)
