@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import ledger_service
-from ledger_service.chain.embedded.exits import CONFIGURATION
+from ledger_service.chain.embedded.exits import CONFIGURATION, FAILED
 from ledger_service.chain.embedded.listening import DEFAULT_HOST, listen, url_of
 from ledger_service.errors import ChainFileError, ChainUnavailableError
 
@@ -156,7 +156,12 @@ class EmbeddedNode:
         pause = FIRST_PAUSE_S
         while not self._stopping.is_set():
             started = time.monotonic()
-            code = self._run_child()
+            try:
+                code = self._run_child()
+            except OSError:
+                # No process, no memory or no file descriptor was to be had. There may be one later.
+                _log.exception("the embedded chain cannot be started")
+                code = FAILED
             gave_up = code == CONFIGURATION and not self._stopping.is_set()
             if gave_up:
                 # Nobody will accept what connects from now on, so it shall be refused instead of waiting.
@@ -201,7 +206,8 @@ class EmbeddedNode:
                 child.terminate()
             assert child.stdout is not None
             line = child.stdout.readline()
-            if line:
+            # A child that was killed in the middle of its line has said nothing.
+            if line.endswith(b"\n"):
                 with self._change:
                     self._ready = json.loads(line)
                     self._life = replace(self._life, running=True)
