@@ -41,7 +41,11 @@ def create(org: str, *, scopes: tuple[str, ...], expires_days: int | None, label
     """Make a key and print it, this once: only its hash is kept."""
     wanted = parse_scopes(" ".join(scopes)) if scopes else frozenset(Scope)
     with local_service() as service:
-        expires = service.clock.now() + timedelta(days=expires_days) if expires_days else None
+        expires = (
+            service.clock.now().replace(microsecond=0) + timedelta(days=expires_days)
+            if expires_days
+            else None
+        )
         owner = service.organizations.find(org)
         text = service.api_keys.issue(owner, scopes=wanted, label=label, expires=expires)
     if as_json:

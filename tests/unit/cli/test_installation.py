@@ -1,0 +1,145 @@
+"""Commands that work on the installation itself."""
+
+from __future__ import annotations
+
+import stat
+from typing import TYPE_CHECKING
+
+from ledger_service.accounts.key_text import parse_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import pytest
+
+    from tests.unit.cli.conftest import Ended
+
+
+def test_init_makes_what_only_its_owner_may_open(command: Callable[..., Ended], data: Path) -> None:
+    """Directory 0700, key 0600, a schema; a second run changes nothing, a dry run makes nothing."""
+    assert command("init", "--dry-run").code == 0
+    assert not data.exists()
+    assert command("init").code == 0
+    kek = data / "keys" / "kek"
+    assert stat.S_IMODE(data.stat().st_mode) == 0o700
+    assert stat.S_IMODE(kek.stat().st_mode) == 0o600
+    before = kek.read_bytes()
+    assert command("init", "--json").json["kek_file"] == str(kek)
+    assert kek.read_bytes() == before
+
+
+def test_an_organization_is_made_with_its_log(command: Callable[..., Ended]) -> None:
+    """It is listed, its log has an origin, and a second one of the name is refused."""
+    command("init")
+    made = command("org", "create", "shop", "--name", "The Shop", "--json")
+    assert made.json["logs"] == ["ledger.test/logs/shop/purchases"]
+    assert [each["org"] for each in command("org", "list", "--json").json] == ["shop"]
+    assert "The Shop" in command("org", "list").out
+    again = command("org", "create", "shop", "--name", "The Shop")
+    assert (again.code, "[organization_exists]" in again.err) == (1, True)
+    assert command("org", "create", "No Good", "--name", "x").code == 64
+    assert command("org", "create", "dry", "--name", "x", "--dry-run").code == 0
+    assert len(command("org", "list", "--json").json) == 1
+
+
+def test_a_key_is_shown_once(command: Callable[..., Ended]) -> None:
+    """The secret stands alone on standard output when the key is made, and nowhere afterwards."""
+    command("init")
+    command("org", "create", "shop", "--name", "The Shop")
+    text = command("key", "create", "shop").out.strip()
+    key = parse_key(text)
+    limited = command(
+        "key", "create", "shop", "--scope", "records:read", "--expires-days", "1", "--json"
+    ).json
+    assert limited["scopes"] == ["records:read"]
+    listed = command("key", "list", "--json")
+    assert text not in listed.out
+    assert next(each["prefix"] for each in listed.json) == key.prefix
+    assert key.prefix in command("key", "list").out
+    assert command("key", "revoke", key.prefix).code == 0
+    assert command("key", "list", "--json").json[0]["revoked"] is not None
+    assert command("key", "revoke", "0" * 16).code == 1
+    assert command("key", "create", "nobody").code == 1
+    assert command("key", "create", "shop", "--scope", "everything").code == 64
+
+
+def test_trust_is_exported_with_fingerprints(command: Callable[..., Ended], tmp_path: Path) -> None:
+    """Policy and trust file are written where they are wanted, with marks to compare."""
+    command("init")
+    command("org", "create", "shop", "--name", "The Shop")
+    exported = command("trust", "export", "shop")
+    assert exported.code == 0
+    assert "not anchored yet" in exported.err
+    assert (tmp_path / "desk" / "policy.txt").read_bytes().startswith(b"log ledger.test/logs/shop/purchases+")
+    marks = command("trust", "export", "shop", "--policy", "p", "--trust", "t", "--json").json
+    assert marks["files"]["p"] in exported.out
+    assert command("trust", "export", "nobody").code == 1
+
+
+def test_an_audit_of_a_new_ledger_is_clean(command: Callable[..., Ended]) -> None:
+    """Clean is 0; without opening payloads it is no clean audit and ends with 2."""
+    command("init")
+    command("org", "create", "shop", "--name", "The Shop")
+    assert command("audit").out.startswith("Clean: ")
+    audited = command("audit", "--json")
+    assert (audited.code, audited.json["clean"], audited.json["findings"]) == (0, True, [])
+    partly = command("audit", "--without-payloads", "--json")
+    assert (partly.code, partly.json["clean"]) == (2, False)
+    assert command("audit", "--without-payloads").code == 2
+
+
+def test_an_audit_finds_a_changed_byte(command: Callable[..., Ended], data: Path) -> None:
+    """A byte of an entry changed behind the ledger's back is found and named, and the exit code is 1."""
+    command("init")
+    command("org", "create", "shop", "--name", "The Shop")
+    database = data / "ledger.db"
+    content = database.read_bytes()
+    assert b"ledger.test/logs/shop" in content
+    place = content.index(b'"kind":"opening/v1"')
+    database.write_bytes(content[:place] + b'"kind":"opening/v2"' + content[place + 19 :])
+    audited = command("audit", "--json")
+    assert (audited.code, audited.json["clean"]) == (1, False)
+    assert audited.json["findings"]
+    assert command("audit").code == 1
+
+
+def states(command: Callable[..., Ended]) -> dict[str, str]:
+    """What the doctor thinks of each subject."""
+    return {each["subject"]: each["state"] for each in command("doctor", "--json").json}
+
+
+def test_the_doctor_names_the_fix(command: Callable[..., Ended], data: Path) -> None:
+    """Nothing installed, a key file open to others, a key that is gone: each is bad and has its fix."""
+    nothing = command("doctor")
+    assert (nothing.code, "audit-ledger init" in nothing.out) == (1, True)
+    command("init")
+    assert states(command) | {"chain": "unknown", "clock": "unknown"} == {
+        "settings": "good",
+        "permissions": "good",
+        "keys": "good",
+        "database": "good",
+        "logs": "good",
+        "chain": "unknown",
+        "clock": "unknown",
+    }
+    assert command("doctor").code == 2
+    (data / "keys" / "kek").chmod(0o644)
+    opened = command("doctor", "--json")
+    assert opened.code == 1
+    assert all(each["fix"] for each in opened.json if each["state"] == "bad")
+    assert "permissions" in {each["subject"] for each in opened.json if each["state"] == "bad"}
+
+
+def test_the_doctor_sees_a_log_that_nobody_signs(command: Callable[..., Ended]) -> None:
+    """A log that was opened and never signed is bad: no service runs that would."""
+    command("init")
+    command("org", "create", "shop", "--name", "The Shop")
+    assert states(command)["logs"] == "bad"
+
+
+def test_unknown_settings_are_refused(command: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A misspelt variable is an error, not a default."""
+    monkeypatch.setenv("AUDIT_LEDGER_DATADIR", "x")
+    ended = command("init")
+    assert (ended.code, "AUDIT_LEDGER_DATADIR" in ended.err) == (64, True)
