@@ -12,7 +12,9 @@ database what is true.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from ledger_service.errors import (
@@ -42,7 +44,8 @@ if TYPE_CHECKING:
 CAPACITY: Final = 20_000
 """Records that may wait at a time."""
 POLL_S: Final = 0.25
-"""How often an idle thread looks for what another process accepted, or a fault left behind."""
+"""How often an idle thread looks for what was left behind; a busy one does every `LOOK_S`."""
+LOOK_S: Final = 1.0
 _FATAL: Final = (StorageFatalError, FencedError, CorruptLogError)
 
 
@@ -120,25 +123,32 @@ class LedgerThread:
             self._end(LogError("The ledger thread has a defect.", cause=repr(error)[:200]))
 
     def _work(self) -> None:
-        # Logs in which something may be left to do: at the start, whatever a crash left there.
-        busy = self._sequencer.unfinished()
+        busy: set[int] = set()  # logs in which something may be left to do
+        look_at = 0.0
         while True:
-            tickets = self._take(wait_s=0.0 if busy else POLL_S)
+            tickets = self._take(wait_s=0.0 if busy or not look_at else POLL_S)
             if tickets:
                 busy |= self._accept(tickets)
             elif self._stopping and not busy:
                 return
-            try:
-                if not tickets and not busy:
-                    busy = self._look_around()
-                busy = {log_id for log_id in sorted(busy) if self._sequence(log_id)}
-            except _FATAL:
-                raise
-            except LedgerError as error:
-                # A busy database, a full disk, a clock that stepped back: what was accepted waits in the
-                # outbox, and the next round looks there.
-                self._alarm(error)
-                busy = set()
+            # When idle, and once a second however much is coming in: what a crash or a fault left behind, what other
+            # processes accepted, and logs that have been silent for too long.
+            if not (tickets or busy) or time.monotonic() >= look_at:
+                look_at = time.monotonic() + LOOK_S
+                self._attempt(self._sign_again)
+                self._attempt(partial(self._find_work, busy))
+            busy = {log_id for log_id in sorted(busy) if self._attempt(partial(self._sequence, log_id))}
+
+    def _attempt(self, work: Callable[[], bool | None]) -> bool:
+        """Do the work; a fault that may pass is reported, and met again on the next look. Fatal ones are raised."""
+        try:
+            return bool(work())
+        except _FATAL:
+            raise
+        except LedgerError as error:
+            # A busy database, a full disk, a clock that stepped back: what was accepted waits in the outbox.
+            self._alarm(error)
+            return False
 
     def _take(self, *, wait_s: float) -> list[Ticket]:
         """Whatever waits, up to what fits into one transaction; at least one write, however large."""
@@ -208,13 +218,15 @@ class LedgerThread:
             for ticket in self._pending.pop(record, ()):
                 ticket.publish(record, Position(LeafIndex(index), step))
 
-    def _look_around(self) -> set[int]:
-        """Sign again where it is time to, and return the logs in which something is left to do."""
+    def _sign_again(self) -> None:
+        """Sign the logs whose newest signature is old."""
         for log_id in self._sequencer.overdue(self._heartbeat_s):
             step = self._sequencer.heartbeat(log_id)
             if step is not None:
                 self._publish(step)
-        return self._sequencer.unfinished()
+
+    def _find_work(self, busy: set[int]) -> None:
+        busy |= self._sequencer.unfinished()
 
     def _end(self, failure: LedgerError | None) -> None:
         with self._wake:

@@ -129,3 +129,17 @@ def small_ledger(
         yield SmallLedger(directory, database, keyring, intake, sequencer, LogReader(database), clock, log)
     finally:
         database.close()
+
+
+def open_second_log(ledger: SmallLedger, origin: str = f"{ORIGIN}-2") -> LogRow:
+    """Another log of the same organization and collection."""
+    keys = tuple(each.vkey for each in signers_in(ledger.directory)(Origin(origin)))
+    return open_log(
+        ledger.database,
+        ledger.intake,
+        LogOpening(Origin(origin), ORG, (PURCHASE.name,), keys),
+        org_id=ORG_ID,
+        collection="purchases",
+        clock=ledger.clock,
+        entropy=os.urandom,
+    )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +15,7 @@ from ledger_service.errors import (
     DiskFullError,
     LedgerError,
     LogError,
+    NotSequencedError,
     OutcomeUnknownError,
     OverloadedError,
     StoppedError,
@@ -27,7 +29,7 @@ from ledger_service.records.kinds import ParsedRecord
 from ledger_service.records.outcomes import Accepted, Rejected, Replayed
 from ledger_service.records.tables import records
 from ledger_service.storage import failpoints
-from tests.support.small_ledger import ORIGIN, SetClock, small_ledger
+from tests.support.small_ledger import ORIGIN, SetClock, open_second_log, small_ledger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -293,6 +295,34 @@ def test_silent_log_is_signed_again(sqlite_ledger: SmallLedger) -> None:
         assert view.checkpoint_at(2).timestamp == before
     with sqlite_ledger.reader.view(ORIGIN) as view:
         assert view.checkpoint().timestamp == before + 600
+
+
+def test_busy_log_does_not_starve_a_quiet_one(sqlite_ledger: SmallLedger) -> None:
+    """While one log takes writes without pause, what another process accepted for a second one is published."""
+    ledger = sqlite_ledger
+    second = open_second_log(ledger)
+    done = threading.Event()
+
+    def keep_writing() -> None:
+        while not done.is_set():
+            published(thread.submit([ledger.submission()]))
+
+    with running(ledger) as (thread, _):
+        writers = [threading.Thread(target=keep_writing) for _ in range(3)]
+        for writer in writers:
+            writer.start()
+        (left,) = ledger.intake.accept([replace(ledger.submission(), target=second.target)])
+        assert isinstance(left, Accepted)
+        index = None
+        for _ in range(600):
+            with suppress(NotSequencedError), ledger.reader.view_number(second.id) as view:
+                index = view.index_of(left.record)
+                break
+            thread.wait_for_room(timeout_s=0.05)
+        done.set()
+        for writer in writers:
+            writer.join()
+    assert index == 1
 
 
 def test_stop_finishes_what_was_taken(sqlite_ledger: SmallLedger) -> None:

@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 from ledger_service.errors import LogExistsError, UnknownKindError, UnknownLogError
 from ledger_service.log.directory import all_logs, find_collection, find_log, log_of_number
-from ledger_service.log.opening import open_log
 from ledger_service.proofs.entry import parse_entry
 from ledger_service.proofs.opening import LogOpening, parse_opening
-from ledger_service.proofs.types import Origin
-from tests.support.small_ledger import ORG, ORG_ID, ORIGIN, signers_in
+from tests.support.small_ledger import ORG_ID, ORIGIN, open_second_log
 
 if TYPE_CHECKING:
     from tests.support.small_ledger import SmallLedger
-
-
-def open_another(ledger: SmallLedger, origin: str) -> None:
-    """A second log of the same organization and collection."""
-    keys = tuple(each.vkey for each in signers_in(ledger.directory)(Origin(origin)))
-    opening = LogOpening(Origin(origin), ORG, ("purchase/v1",), keys)
-    open_log(
-        ledger.database,
-        ledger.intake,
-        opening,
-        org_id=ORG_ID,
-        collection="purchases",
-        clock=ledger.clock,
-        entropy=os.urandom,
-    )
 
 
 def test_entry_zero_is_the_opening(ledger: SmallLedger) -> None:
@@ -48,7 +30,7 @@ def test_entry_zero_is_the_opening(ledger: SmallLedger) -> None:
 def test_origin_is_taken_once(ledger: SmallLedger) -> None:
     """A second log of the same origin is refused and leaves nothing behind."""
     with pytest.raises(LogExistsError):
-        open_another(ledger, ORIGIN)
+        open_second_log(ledger, ORIGIN)
     assert [log.origin for log in ledger.reader.logs()] == [ORIGIN]
     step = ledger.sequencer.sequence(ledger.log.id)
     assert step is not None
@@ -57,7 +39,7 @@ def test_origin_is_taken_once(ledger: SmallLedger) -> None:
 
 def test_newest_log_of_a_collection_is_found(ledger: SmallLedger) -> None:
     """A collection's newest log is the one that takes records."""
-    open_another(ledger, "ledger.test/logs/shop/purchases-2")
+    open_second_log(ledger)
     with ledger.database.read() as conn:
         assert find_collection(conn, ORG_ID, "purchases").origin == "ledger.test/logs/shop/purchases-2"
         with pytest.raises(UnknownLogError):
@@ -77,7 +59,7 @@ def test_log_takes_its_kinds_only(ledger: SmallLedger) -> None:
 
 def test_logs_grow_apart(ledger: SmallLedger) -> None:
     """Two logs in one database number and sign their entries each for itself."""
-    open_another(ledger, "ledger.test/logs/shop/purchases-2")
+    open_second_log(ledger)
     ledger.intake.accept([ledger.submission()])
     assert ledger.sequencer.unfinished() == {1, 2}
     one, two = ledger.sequencer.sequence(1), ledger.sequencer.sequence(2)
