@@ -85,6 +85,23 @@ def test_stated_interval() -> None:
     interval = judge().interval
     assert interval is not None
     assert (interval.grade, interval.self_anchored) == (GRADE_STATED, True)
+    assert (interval.after, interval.before) == (FACTORY.time_of(4), FACTORY.time_of(8))
+    first = judge(FACTORY.evidence(2)).interval
+    assert first is not None
+    assert first.after is None
+
+
+def test_head_right_below_the_entry() -> None:
+    """A head of exactly as many entries as the index does not hold the entry, and bounds it from below."""
+    interval = judge(FACTORY.evidence(4), chain_view=FACTORY.chain).interval
+    assert interval is not None
+    assert interval.after == FACTORY.time_of(4)
+
+
+def test_two_heads_in_one_block() -> None:
+    """Two heads of one block have one time, which is no contradiction."""
+    evidence = with_anchor(previous=replace(PREVIOUS, time=FACTORY.time_of(8)))
+    assert outcomes(judge(evidence))[5] == "?"
 
 
 def test_first_head_has_no_lower_bound() -> None:

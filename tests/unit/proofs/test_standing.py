@@ -104,8 +104,9 @@ def test_status_older_than_the_asked_date() -> None:
 
 def test_status_from_the_future() -> None:
     """A statement from beyond the verifier's clock and tolerance is unknown."""
-    unknown(EVIDENCE, "from the future", now=FACTORY.now - timedelta(seconds=301))
-    assert judge(now=FACTORY.now - timedelta(seconds=20)).result == "valid"
+    status = FACTORY.status(5, time=FACTORY.now + timedelta(seconds=300))
+    assert judge(with_status(status)).result == "valid"
+    unknown(with_status(status), "from the future", now=FACTORY.now - timedelta(seconds=1))
 
 
 @pytest.mark.parametrize("size", [4, 5])
@@ -123,8 +124,9 @@ def test_unknown_status_key() -> None:
 
 def test_log_that_the_trust_file_does_not_know() -> None:
     """A log that the trust file does not describe has no status keys and no issuer: unknown."""
-    verdict = judge(trust=Trust(()))
-    assert (verdict.result, outcomes(verdict)) == ("unknown", "+++++???")
+    for view in (None, FACTORY.chain):
+        verdict = judge(trust=Trust(()), chain_view=view)
+        assert (verdict.result, outcomes(verdict)) == ("unknown", "+++++???")
     assert verdict.record is not None
     assert verdict.record["issuer"] is None
 
@@ -194,6 +196,9 @@ def test_statement_that_points_to_the_contract() -> None:
     unknown(with_status(statement), "silence is not a status", chain_view=FACTORY.chain)
     chain = chain_with("revoked", FACTORY.time_of(6))
     assert judge(with_status(statement), chain_view=chain).result == "revoked"
+    # The contract dates an untouched record from its anchor, which is later than the record.
+    chain = chain_with(ACTIVE, FACTORY.time_of(8))
+    unknown(with_status(statement), "silence is not a status", chain_view=chain, at=FACTORY.time_of(6))
 
 
 def test_dead_chain_does_not_make_a_signed_status_worse() -> None:
