@@ -86,6 +86,11 @@ class TlogScalesReader:
         except Exception as error:
             raise RefusedError(repr(error)) from error
 
+    @property
+    def root(self) -> bytes:
+        """The root in the checkpoint."""
+        return bytes(self._checkpoint.root_hash)
+
     def check_root(self) -> None:
         """The tiles lead to the checkpoint's root."""
         if self._attempt(self._reader.calculate_root_hash) != self._checkpoint.root_hash:
