@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from ledger_service.config import Settings
     from ledger_service.errors import LedgerError
     from ledger_service.log.directory import LogRow
+    from ledger_service.storage.engine import Database
 
 _log: Final = structlog.get_logger("service")
 # What the logs of each collection hold for ever: the opening fixes it, so kinds to come are named already.
@@ -71,26 +73,21 @@ def build(
     signers = LogSigners(files, max_delay_s=int(settings.max_accept_delay_s))
     organizations = Organizations(database, clock=clock)
     kinds = KindRegistry([PURCHASE])
-    intake = Intake(database, keyring, clock=clock)
-    ledger = LedgerThread(
-        intake,
-        Sequencer(database, signers_of=signers.checkpoint_signers, clock=clock),
-        heartbeat_s=settings.heartbeat_s,
-        alarm=_alarm(on_fatal),
-    )
+    archive = _build_archive(database, keyring, kinds=kinds, signers=signers)
+    writing = _build_writing(settings, database, keyring, signers, archive, clock=clock, on_fatal=on_fatal)
     chain = None
     if anchoring:
         # Commands that do not anchor need not wait for the chain's libraries.
         from ledger_service.wiring.anchoring import build_chain_side  # noqa: PLC0415
 
+        ledger = writing.ledger
         chain = build_chain_side(settings, database, ledger, files=files, clock=clock, on_fatal=on_fatal)
-    archive = Archive(
+    judge = Judge(
         database,
-        keyring,
-        schemas={kind.name: kind.schema for kind in kinds.all()} | {OPENING_KIND: OPENING_SCHEMA},
-        status_signer=signers.status_signer,
+        issuer_keys=_issuer_keys(organizations, signers),
+        chain_view=None if chain is None else chain.view,
+        clock=clock,
     )
-    preparer = BulkPreparer(workers=settings.seal_workers)
     return Service(
         settings=settings,
         clock=clock,
@@ -103,33 +100,66 @@ def build(
         api_keys=ApiKeys(database, clock=clock, entropy=secrets.token_bytes),
         logs=LogReader(database),
         archive=archive,
-        judge=Judge(
-            database,
-            issuer_keys=_issuer_keys(organizations, signers),
-            chain_view=None if chain is None else chain.view,
-            clock=clock,
-        ),
+        judge=judge,
         alarms=Alarms(database, clock=clock),
-        intake=intake,
-        recorder=Recorder(
-            ledger,
-            archive,
-            acceptance_signer=signers.acceptance_signer,
-            bound_s=settings.sequence_bound_s,
-        ),
-        bulk_writer=BulkWriter(
-            database,
-            intake,
-            ledger,
-            preparer,
-            clock=clock,
-            bound_s=settings.sequence_bound_s,
-            chunk_lines=settings.bulk_batch,
-        ),
-        preparer=preparer,
+        intake=writing.intake,
+        recorder=writing.recorder,
+        bulk_writer=writing.bulk_writer,
+        preparer=writing.preparer,
         keeper=None if chain is None else chain.keeper,
         log_kinds=LOG_KINDS,
     )
+
+
+def _build_archive(
+    database: Database, keyring: Keyring, *, kinds: KindRegistry, signers: LogSigners
+) -> Archive:
+    schemas = {kind.name: kind.schema for kind in kinds.all()} | {OPENING_KIND: OPENING_SCHEMA}
+    return Archive(database, keyring, schemas=schemas, status_signer=signers.status_signer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Writing:
+    """The parts that a write passes through."""
+
+    intake: Intake
+    ledger: LedgerThread
+    recorder: Recorder
+    bulk_writer: BulkWriter
+    preparer: BulkPreparer
+
+
+def _build_writing(
+    settings: Settings,
+    database: Database,
+    keyring: Keyring,
+    signers: LogSigners,
+    archive: Archive,
+    *,
+    clock: Clock,
+    on_fatal: Callable[[LedgerError], None],
+) -> _Writing:
+    intake = Intake(database, keyring, clock=clock)
+    ledger = LedgerThread(
+        intake,
+        Sequencer(database, signers_of=signers.checkpoint_signers, clock=clock),
+        heartbeat_s=settings.heartbeat_s,
+        alarm=_alarm(on_fatal),
+    )
+    recorder = Recorder(
+        ledger, archive, acceptance_signer=signers.acceptance_signer, bound_s=settings.sequence_bound_s
+    )
+    preparer = BulkPreparer(workers=settings.seal_workers)
+    bulk_writer = BulkWriter(
+        database,
+        intake,
+        ledger,
+        preparer,
+        clock=clock,
+        bound_s=settings.sequence_bound_s,
+        chunk_lines=settings.bulk_batch,
+    )
+    return _Writing(intake, ledger, recorder, bulk_writer, preparer)
 
 
 def _stay(error: LedgerError) -> None:
