@@ -45,7 +45,7 @@ class Schedule:
             self.folder,
             confirmations=CONFIRMATIONS,
             replace_after_blocks=self.rng.choice([2, 5]),
-            timeout_s=1.0,
+            timeout_s=5.0,
         )
 
     def run(self, events: int) -> None:
@@ -108,7 +108,7 @@ class Schedule:
             papers=self.rig.logs,
             confirmations=CONFIRMATIONS,
             replace_after_blocks=2,
-            timeout_s=1.0,
+            timeout_s=5.0,
         )
 
     def _spike(self) -> None:
