@@ -17,8 +17,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from scripts.compile_contracts import ROOT, SOLC_VERSION
-from scripts.contract_mutants import Mutant, find_mutants
-from scripts.mutant_outcome import ORIGINAL, build, judge
+from scripts.contract_mutants import find_mutants
+from scripts.mutant_outcome import ORIGINAL, compile_mutants, judge
 
 SOURCES = [f"contracts/src/{n}.sol" for n in ("Rfc9162", "CheckpointLog", "RecordStatus", "PurchaseLedger")]
 OUTCOMES = ("killed", "equivalent", "survived", "same code", "not compiled")
@@ -55,24 +55,24 @@ def main() -> None:
         if options.only in mutant.describe(ORIGINAL[path])
     ]
     with TemporaryDirectory() as folder:
-        task = partial(judge, original=build(ORIGINAL, folder), seed=options.seed)
-    counts: dict[str, Counter[str]] = {path: Counter() for path in SOURCES}
-    with multiprocessing.get_context("fork").Pool(options.jobs, maxtasksperchild=1) as pool:
-        for mutant, outcome in zip(mutants, pool.imap(task, mutants, chunksize=1), strict=True):
-            counts[mutant.path][_note(mutant, outcome, loud=bool(options.only))] += 1
+        outcomes = list(compile_mutants(mutants, Path(folder)))
+        open_cases = [number for number, outcome in enumerate(outcomes) if not outcome]
+        task = partial(judge, seed=options.seed)
+        with multiprocessing.get_context("fork").Pool(options.jobs, maxtasksperchild=1) as pool:
+            answers = pool.imap(task, [(mutants[n], Path(folder, str(n))) for n in open_cases])
+            for number, answer in zip(open_cases, answers, strict=True):
+                line = mutants[number].describe(ORIGINAL[mutants[number].path])
+                known = answer == "survived" and any(fault["line"] == line for fault in EQUIVALENT)
+                outcomes[number] = "equivalent" if known else answer
+                if options.only or outcomes[number] == "survived":
+                    print(f"{outcomes[number]}: {mutants[number].path}: {line}", flush=True)
+    counts = {path: Counter[str]() for path in SOURCES}
+    for mutant, outcome in zip(mutants, outcomes, strict=True):
+        counts[mutant.path][outcome] += 1
     if not options.only:
         REPORT.parent.mkdir(parents=True, exist_ok=True)
         REPORT.write_text(format_report(counts, options.seed), "utf-8")
-    sys.exit(any(count["survived"] for count in counts.values()))
-
-
-def _note(mutant: Mutant, outcome: str, *, loud: bool) -> str:
-    line = mutant.describe(ORIGINAL[mutant.path])
-    if outcome == "survived" and any(fault["line"] == line for fault in EQUIVALENT):
-        outcome = "equivalent"
-    if loud or outcome == "survived":
-        print(f"{outcome}: {Path(mutant.path).name}: {line}", flush=True)
-    return outcome
+    sys.exit("survived" in outcomes)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from ledger_service.chain.abi import Artifact, load_artifact, parse_artifact
 from scripts.compile_contracts import compile_sources, read_sources
 
 GAS: Final = 16_000_000
-VIEW_GAS: Final = 30_000_000  # A mutant that loops for ever ends here.
+VIEW_GAS: Final = 10_000_000  # A mutant that loops for ever ends here.
 BLOCK_TIME_S: Final = 12
 GENESIS_TIME_S: Final = 1_800_000_000  # Fixed: a zero byte in a time costs less gas than another.
 _HARNESS: Final = "contracts/test/Rfc9162Harness.sol"
