@@ -134,7 +134,7 @@ def problem_response(error: errors.LedgerError) -> Response:
 
 
 def all_errors() -> tuple[type[errors.LedgerError], ...]:
-    """Every class of the tree, in the order in which errors.py has them."""
+    """Every class of the tree, in the order of their names."""
     found = [
         each
         for each in vars(errors).values()

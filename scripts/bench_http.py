@@ -20,10 +20,7 @@ CLIENTS = 32
 
 
 def single_writes(*, count: int) -> list[float]:
-    """Write `count` purchases to a new service, after a warm-up; returns each call's seconds, sorted.
-
-    The last item is the whole run's seconds per call, so that the rate can be told from it.
-    """
+    """Write to a new service; returns each call's seconds, sorted, and last the run's seconds per call."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         service = DemoService(Path(folder))
         service.set_up()

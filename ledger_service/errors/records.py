@@ -1,0 +1,47 @@
+"""Records on their way in."""
+
+from __future__ import annotations
+
+from ledger_service.errors.tree import LedgerError
+
+
+class InvalidPayloadError(LedgerError):
+    """A payload that breaks the rules of its kind; `details["fields"]` lists `{"field", "problem"}`, never values."""
+
+    code = "invalid_payload"
+    message = "The payload breaks the rules of its kind."
+
+
+class UnknownKindError(LedgerError):
+    """A kind of record that this installation does not keep, or that the log is not open for."""
+
+    code = "unknown_kind"
+    message = "There is no such kind of record here."
+
+
+class IdempotencyConflictError(LedgerError):
+    """An idempotency key that was used for another body before. The record made then is untouched."""
+
+    code = "idempotency_conflict"
+    message = "This idempotency key was used before with another body."
+
+
+class UnknownRecordError(LedgerError):
+    """A record id that no record has."""
+
+    code = "unknown_record"
+    message = "There is no record of this id."
+
+
+class PayloadMissingError(LedgerError):
+    """A record whose payload, salt or key is gone, so that its contents cannot be shown any more."""
+
+    code = "payload_missing"
+    message = "The contents of this record are gone."
+
+
+class PreparationError(LedgerError):
+    """Worker processes that prepare records and have died. Nothing was stored."""
+
+    code = "preparation_failed"
+    message = "Preparing the records failed. Nothing was stored."
