@@ -229,7 +229,7 @@ class Settings:
         default=None,
         metadata=_about(
             _whole(1, 10_000),
-            "Blocks on top of an anchor before it is final.",
+            "Blocks that must hold an anchor, its own included, before it is final.",
             shown="1 on the embedded chain, 12 elsewhere",
         ),
     )
@@ -300,7 +300,7 @@ class Settings:
 
     @property
     def needed_confirmations(self) -> int:
-        """Blocks on top of an anchor before it is final, with the default filled in."""
+        """Blocks that must hold an anchor before it is final, with the default filled in."""
         if self.confirmations is not None:
             return self.confirmations
         return 1 if self.chain_url is None else 12
