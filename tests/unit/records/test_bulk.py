@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
@@ -80,3 +80,25 @@ def test_death_of_a_worker_is_told(sqlite_ledger: SmallLedger) -> None:
         with pytest.raises(PreparationError):
             preparer.submit(chunk).result(timeout=60)
         assert shape(list(preparer.submit(chunk).result(timeout=60))) == ["Prepared"] * 3
+
+
+def test_row_may_carry_its_own_key(sqlite_ledger: SmallLedger) -> None:
+    """A row's own idempotency key stands in place of the request's, in whatever request and line the row comes."""
+    own = orjson.dumps(EXAMPLE_PURCHASE | {"idempotency_key": "mine"})
+    first = [row for row in prepare_chunk(chunk_of(sqlite_ledger, [GOOD, own])) if isinstance(row, Prepared)]
+    again = [row for row in prepare_chunk(chunk_of(sqlite_ledger, [own])) if isinstance(row, Prepared)]
+    assert shape(list(sqlite_ledger.intake.accept(first))) == ["Accepted", "Accepted"]
+    assert shape(list(sqlite_ledger.intake.accept(again))) == ["Replayed"]
+    single = sqlite_ledger.submission("mine")
+    assert shape(list(sqlite_ledger.intake.accept([single]))) == ["Replayed"]
+
+
+@pytest.mark.parametrize("key", ["", "a b", "x" * 256, "é", 7, None, ["a"]])
+def test_row_key_must_be_visible_text(sqlite_ledger: SmallLedger, key: object) -> None:
+    """A row's own key that is none is refused by its name."""
+    (row,) = prepare_chunk(
+        chunk_of(sqlite_ledger, [orjson.dumps(EXAMPLE_PURCHASE | {"idempotency_key": key})])
+    )
+    assert isinstance(row, InvalidPayloadError)
+    listed: Any = row.details["fields"]
+    assert [each["field"] for each in listed] == ["idempotency_key"]
