@@ -17,6 +17,7 @@ from api.operations import SECURITY, finish_document
 from api.routes import BLUEPRINTS
 from ledger_service.config import settings_from_environment
 from ledger_service.wiring import build
+from ledger_service.wiring.events import configure_events
 
 if TYPE_CHECKING:
     from ledger_service.errors import LedgerError
@@ -44,7 +45,9 @@ def create_app(service: Service | None = None) -> APIFlask:
     Called by gunicorn in its worker, after the fork: threads and database connections begin here.
     """
     if service is None:
-        service = build(settings_from_environment(), on_fatal=end_process)
+        settings = settings_from_environment()
+        configure_events(settings.log_level)
+        service = build(settings, on_fatal=end_process)
         service.start()
         # Gunicorn ends its worker by leaving the interpreter, after the last request.
         atexit.register(service.stop)

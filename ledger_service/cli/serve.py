@@ -13,6 +13,7 @@ from ledger_service.cli.exits import DONE, FAILED
 from ledger_service.cli.web_server import WebServer
 from ledger_service.config import settings_from_environment
 from ledger_service.errors import ChainFileError
+from ledger_service.wiring.events import configure_events
 from ledger_service.wiring.installation import check_installation, start_embedded_chain
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def serve(ctx: click.Context) -> None:
     """
     settings = settings_from_environment()
     check_installation(settings)
+    configure_events(settings.log_level)
     stop = threading.Event()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ledger_service.chain.abi import load_artifact
+from ledger_service.chain.actions import count_planned
 from ledger_service.chain.anchorer import Anchorer, AnchorOptions
 from ledger_service.chain.client import Node
 from ledger_service.chain.guard import HighWaterGuard
@@ -79,7 +80,7 @@ def build_chain_side(
             source, node, pins=pins, guard=guard, artifacts=artifacts, opener=account.address
         )
         if found.contracts == 0 and settings.chain_url is None:
-            _check_unused(node, account.address)
+            _check_planned(database, node, account.address)
 
     keeper = Keeper(
         ledger,
@@ -92,11 +93,13 @@ def build_chain_side(
     return ChainSide(NodeView(node, artifact=artifacts[CONTRACTS["purchases"]]), keeper)
 
 
-def _check_unused(node: Node, account: bytes) -> None:
-    """Raise RollbackDetectedError when the embedded chain knows transactions of ours and the database none.
+def _check_planned(database: Database, node: Node, account: bytes) -> None:
+    """Raise RollbackDetectedError when the embedded chain has more transactions of ours than were planned.
 
-    Nobody else has that account, so the database is a copy from before the first anchor.
+    Nobody else has that account, and each transaction is stored before it is sent: the database is a copy
+    from before the first anchor. After a crash the first of them may be on the chain and not yet observed.
     """
     sent = node.nonce(account, at=node.newest())
-    if sent:
-        raise RollbackDetectedError(transactions_on_chain=sent)
+    planned = count_planned(database, account)
+    if sent > planned:
+        raise RollbackDetectedError(transactions_on_chain=sent, transactions_planned=planned)

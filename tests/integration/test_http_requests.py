@@ -178,6 +178,18 @@ def test_every_answer_carries_the_headers_of_safety(ledger: HttpLedger) -> None:
         assert "Set-Cookie" not in reply.headers
 
 
+def test_the_log_is_one_line_of_json_for_each_event(ledger: HttpLedger) -> None:
+    """Nothing that a request brings in ends a line or paints the operator's terminal."""
+    ledger.get("/v1/%0aforged%1b[31m%e2%80%ae")
+    ledger.ask("POST", "/v1/verify", b"{}", Content_Type="application/json")
+    lines = ledger.log().splitlines()
+    events = [json.loads(line) for line in lines if not line.startswith(("audit-ledger serves", "20"))]
+    asked = [event for event in events if event["event"] == "request"]
+    assert any("forged" in event["path"] for event in asked)
+    assert all({"id", "method", "status", "took_ms", "timestamp"} <= event.keys() for event in asked)
+    assert "\x1b" not in ledger.log()
+
+
 def rows(count: int, *, name: str) -> list[bytes]:
     """Valid rows."""
     return [json.dumps(purchase(f"{name}-{number}")).encode() for number in range(count)]
