@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from ledger_service.chain.account import Call, Fees
 from ledger_service.chain.tables import chain_actions, chain_transactions
@@ -77,6 +77,15 @@ class Request:
     log: int | None = None
     size: int | None = None
     also: Callable[[Connection, int, int], None] | None = None
+
+
+def count_planned(db: Database, sender: bytes) -> int:
+    """Return one more than the highest nonce that was ever planned for an account, 0 if none was."""
+    with db.read() as conn:
+        highest = conn.execute(
+            select(func.max(chain_actions.c.nonce)).where(chain_actions.c.sender == sender)
+        ).scalar()
+    return 0 if highest is None else int(highest) + 1
 
 
 class ActionJournal:

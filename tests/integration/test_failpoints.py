@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -56,6 +57,27 @@ def test_a_fault_during_recovery(backends: dict[str, Backend], rng: Random) -> N
     second = draw_case(rng, rng.choice(("log.sign", "chain.plan", "chain.observe")), "kill-after")
     outcome = run_case(first, backends[EMBEDDED], rng, second=second)
     assert outcome.problems == [], f"{first.text}, then {second.text}\n{outcome.words}"
+
+
+def test_a_deployment_that_only_the_chain_has_seen_is_no_rollback(
+    backends: dict[str, Backend], rng: Random
+) -> None:
+    """After a crash between the first transaction's block and its observation, the service signs again."""
+    with Installation(backends[EMBEDDED], rng) as installation:
+        assert installation.set_up() is None
+        assert installation.start("chain.observe=kill-before:1") is None
+        while installation.alive:
+            pause(0.02)
+        while installation.backend.rpc().number("eth_blockNumber") < 1:
+            pause(0.02)
+        assert installation.start() is None
+        deadline = time.monotonic() + 20
+        while installation.record({"after"}):
+            assert time.monotonic() < deadline, installation.words()
+            pause(0.05)
+        settle(installation)
+        installation.stop()
+        assert judge(installation, {}) == []
 
 
 @pytest.mark.parametrize(

@@ -207,23 +207,28 @@ def settle(installation: Installation, *, patience_s: float = _SETTLE_LIMIT_S) -
     Raises TimeoutError, unless a shorter patience was asked for.
     """
     deadline = time.monotonic() + patience_s
-    patient = patience_s == _SETTLE_LIMIT_S
-    while installation.alive:
-        installation.backend.restart_chain(installation.environment)
-        with _database(installation) as database, database.read() as conn:
-            waiting = conn.execute(select(func.count()).select_from(outbox)).scalar_one()
-            size = conn.execute(select(func.max(checkpoints.c.size))).scalar()
-            final = conn.execute(select(func.max(anchors.c.size)).where(anchors.c.stage == "final")).scalar()
-        if size is not None and not waiting and final == size:
-            return
-        if time.monotonic() > deadline:
-            if patient:
-                raise TimeoutError(f"{waiting} wait, size {size}, final {final} after {patience_s:g} s")
-            return
-        installation.backend.nudge()
-        pause(0.05)
-    if patient:
-        raise TimeoutError("the service died after it had been started again without a fault")
+    with _database(installation) as database:
+        while installation.alive:
+            installation.backend.restart_chain(installation.environment)
+            waiting, size, final = _look(database)
+            if size is not None and not waiting and final == size:
+                return
+            if time.monotonic() > deadline:
+                break
+            installation.backend.nudge()
+            pause(0.1)
+    if patience_s == _SETTLE_LIMIT_S:
+        state = f"{waiting} wait, size {size}, final {final}" if installation.alive else "the service died"
+        raise TimeoutError(f"not settled after {patience_s:g} s: {state}")
+
+
+def _look(database: Database) -> tuple[int, int | None, int | None]:
+    """How many records wait, the newest checkpoint's size, and the largest that is final on the chain."""
+    with database.read() as conn:
+        waiting = conn.execute(select(func.count()).select_from(outbox)).scalar_one()
+        size = conn.execute(select(func.max(checkpoints.c.size))).scalar()
+        final = conn.execute(select(func.max(anchors.c.size)).where(anchors.c.stage == "final")).scalar()
+    return waiting, size, final
 
 
 @contextmanager

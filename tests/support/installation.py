@@ -33,7 +33,7 @@ _START_LIMIT_S = 60.0
 # A test waits for the chain more often than an operator does.
 _BRISK = {
     "AUDIT_LEDGER_ORIGIN_HOST": "ledger.test",
-    "AUDIT_LEDGER_CHAIN_POLL_S": "0.05",
+    "AUDIT_LEDGER_CHAIN_POLL_S": "0.15",
     "AUDIT_LEDGER_ANCHOR_EVERY_S": "0",
     "AUDIT_LEDGER_SEQUENCE_BOUND_S": "5",
     "AUDIT_LEDGER_DISK_RESERVE_MB": "0",
