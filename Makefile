@@ -57,10 +57,10 @@ lint: .venv/.stamp ## format, lint, types, import layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-slither: $(NPM_STAMP) ## static analysis of the contracts
+slither: .venv/.stamp $(NPM_STAMP) ## static analysis of the contracts
 	@bash scripts/slither.sh
 
-check: lint test ## what CI runs
+check: lint slither test ## what CI runs
 
 lock: ## resolve the requirement locks again
 	uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --no-annotate pyproject.toml -o requirements/runtime.txt
