@@ -5,6 +5,7 @@ Directory, key-encryption key, database, embedded chain, guard file.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from ledger_service.errors import ChainUnavailableError, KeyFileError, SettingsError
@@ -113,7 +114,10 @@ def guard_file(settings: Settings) -> Path:
 
 
 def start_embedded_chain(settings: Settings) -> EmbeddedNode | None:
-    """Start the embedded chain as a child process and note its address; None when the chain is elsewhere."""
+    """Start the embedded chain as a child process and note its address; None when the chain is elsewhere.
+
+    It is not waited for: its port is open already, and whoever asks before it serves is answered when it does.
+    """
     if settings.chain_url is not None:
         return None
     from ledger_service.chain.embedded.supervisor import EmbeddedNode  # noqa: PLC0415  takes long to load
@@ -126,11 +130,8 @@ def start_embedded_chain(settings: Settings) -> EmbeddedNode | None:
         failpoints=settings.failpoints,
         unsafe_synchronous=settings.unsafe_synchronous,
     )
-    try:
-        node.start()
-    except BaseException:
-        node.stop()
-        raise
+    with suppress(ChainUnavailableError):
+        node.start(timeout_s=0)
     note_chain_url(settings, node.url)
     return node
 
