@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import re
+import signal
 import threading
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -179,6 +180,8 @@ def _start_pool(workers: int) -> ProcessPoolExecutor:
 
 def _end_with_parent() -> None:
     """Let this worker end with the process that uses it, even when that one is killed."""
+    # A Ctrl-C goes to the whole terminal; the process that uses the workers ends them when it is done.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None
 

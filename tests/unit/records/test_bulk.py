@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import pickle
+import select
 import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -14,8 +18,11 @@ from ledger_service.marketplace.purchases import EXAMPLE_PURCHASE, PURCHASE
 from ledger_service.proofs.entry import parse_entry
 from ledger_service.records.bulk import BulkChunk, BulkPreparer, prepare_chunk, subjects_of
 from ledger_service.records.preparation import Prepared
+from tests.support.processes import ChildProcess
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.support.small_ledger import SmallLedger
 
 GOOD = orjson.dumps(EXAMPLE_PURCHASE)
@@ -102,3 +109,21 @@ def test_row_key_must_be_visible_text(sqlite_ledger: SmallLedger, key: object) -
     assert isinstance(row, InvalidPayloadError)
     listed: Any = row.details["fields"]
     assert [each["field"] for each in listed] == ["idempotency_key"]
+
+
+def test_workers_end_with_their_process(sqlite_ledger: SmallLedger, tmp_path: Path) -> None:
+    """When the process that uses workers is killed, they end as well."""
+    chunk = tmp_path / "chunk"
+    chunk.write_bytes(pickle.dumps(chunk_of(sqlite_ledger, [GOOD])))
+    arguments = [sys.executable, "-m", "tests.support.worker_holder", str(chunk)]
+    with ChildProcess.start(arguments, stdout=subprocess.PIPE) as child:
+        assert child.popen.stdout is not None
+        workers = [int(pid) for pid in child.popen.stdout.readline().split()]
+        assert len(workers) == 1
+        ends = [os.pidfd_open(pid) for pid in workers]
+        # The process alone: killing its whole group would prove nothing.
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait(timeout_s=30)
+        for end in ends:
+            assert select.select([end], [], [], 30)[0], "the worker lives on"
+            os.close(end)
