@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import orjson
 import structlog
 from apiflask import APIBlueprint
-from flask import Response, request, url_for
+from flask import Response, request
 
 from api.answers import bytes_answer, json_answer
 from api.auth import required_caller
@@ -164,7 +164,7 @@ def _format_failure(row: int, error: LedgerError) -> dict[str, object]:
 
 
 def _answer(outcome: Recorded | Pending) -> Response:
-    headers = {"Location": url_for("records.state", record_id=outcome.id), "Record-Id": outcome.id}
+    headers = {"Location": f"/v1/records/{outcome.id}", "Record-Id": outcome.id}
     if isinstance(outcome, Pending):
         document = {"id": outcome.id, "stage": "accepted", "acceptance": outcome.acceptance.decode()}
         return json_answer(document, status=202, headers=headers)
