@@ -10,18 +10,19 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from hmac import digest as hmac_digest
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import select
 
 from ledger_service.errors import KeyUnavailableError
-from ledger_service.storage.rows import insert_rows, select_matching
+from ledger_service.storage.rows import Value, insert_rows, select_matching
 from ledger_service.vault.blind_index import blind_index
 from ledger_service.vault.tables import vault_keys
 from ledger_service.vault.wrapping import KEY_BYTES, KeyWrapper
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -86,9 +87,9 @@ class Keyring:
         found = self._find(conn, org_id, "subject", lookups.values())
         missing = [lookup for lookup in lookups.values() if lookup not in found]
         if missing:
-            self._create(conn, org_id, "subject", missing)
+            made = self._create(conn, org_id, "subject", missing)
             # Read back, also because another process may have made one of them first: then its key counts.
-            found |= self._find(conn, org_id, "subject", missing)
+            found |= self._find(conn, org_id, "subject", missing, made=made)
         return {subject: found[lookup] for subject, lookup in lookups.items()}
 
     def existing_subject_key(self, conn: Connection, org_id: int, subject: str) -> SubjectKey:
@@ -127,35 +128,44 @@ class Keyring:
             self.key_of(conn, first)
 
     def _find(
-        self, conn: Connection, org_id: int, scope: str, lookups: Iterable[bytes]
+        self,
+        conn: Connection,
+        org_id: int,
+        scope: str,
+        lookups: Iterable[bytes],
+        *,
+        made: Mapping[bytes, bytes] = MappingProxyType({}),
     ) -> dict[bytes, SubjectKey]:
+        """Return the keys that are there, by lookup; `made` are keys known by their wrapped form already."""
         rows = select_matching(
             conn, vault_keys, _FOUND, equal={"org_id": org_id, "scope": scope}, among=("lookup", lookups)
         )
         unwrap = self._wrapper.unwrap
         return {
             lookup: SubjectKey(
-                number, generation, unwrap(wrapped, purpose=_purpose(org_id, scope, lookup, generation))
+                number,
+                generation,
+                made.get(wrapped) or unwrap(wrapped, purpose=_purpose(org_id, scope, lookup, generation)),
             )
             for lookup, number, generation, wrapped in rows
         }
 
-    def _create(self, conn: Connection, org_id: int, scope: str, lookups: Sequence[bytes]) -> None:
+    def _create(
+        self, conn: Connection, org_id: int, scope: str, lookups: Sequence[bytes]
+    ) -> dict[bytes, bytes]:
+        """Store new keys where there are none, and return those keys by their wrapped form."""
         kek_generation = self._wrapper.generation
-        insert_rows(
-            conn,
-            vault_keys,
-            _COLUMNS,
-            [
-                (org_id, scope, lookup, _FIRST_GENERATION, kek_generation, self._make(org_id, scope, lookup))
-                for lookup in lookups
-            ],
-            ignore_conflicts=True,
-        )
-
-    def _make(self, org_id: int, scope: str, lookup: bytes) -> bytes:
-        purpose = _purpose(org_id, scope, lookup, _FIRST_GENERATION)
-        return self._wrapper.wrap(self._entropy(KEY_BYTES), purpose=purpose)
+        keys = [self._entropy(KEY_BYTES) for _ in lookups]
+        wrapped = [
+            self._wrapper.wrap(key, purpose=_purpose(org_id, scope, lookup, _FIRST_GENERATION))
+            for lookup, key in zip(lookups, keys, strict=True)
+        ]
+        rows: list[tuple[Value, ...]] = [
+            (org_id, scope, lookup, _FIRST_GENERATION, kek_generation, text)
+            for lookup, text in zip(lookups, wrapped, strict=True)
+        ]
+        insert_rows(conn, vault_keys, _COLUMNS, rows, ignore_conflicts=True)
+        return dict(zip(wrapped, keys, strict=True))
 
 
 def _lookups(org: OrgKey, subjects: Iterable[str]) -> dict[str, bytes]:
