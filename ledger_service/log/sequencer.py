@@ -29,7 +29,7 @@ from ledger_service.log.signers import sign_checkpoint
 from ledger_service.log.tables import checkpoints, log_entries, log_heads, logs
 from ledger_service.log.tiles import StoredTiles, store_tiles
 from ledger_service.proofs.checkpoint import Checkpoint
-from ledger_service.proofs.merkle import extend_tiles, prove_inclusion
+from ledger_service.proofs.merkle import InclusionProver, extend_tiles
 from ledger_service.proofs.types import LeafIndex, Origin, RootHash, TreeSize
 from ledger_service.records.outbox import WAITING_ROWS, clear_through, waiting_logs
 
@@ -59,11 +59,11 @@ class Sequenced:
     timestamp: int
     note: bytes = field(repr=False)
     records: tuple[int, ...] = field(repr=False)
-    tiles: StoredTiles = field(repr=False)
+    prover: InclusionProver = field(repr=False)
 
     def prove(self, index: LeafIndex) -> tuple[bytes, ...]:
         """The inclusion proof of one of the entries of this step, from tiles that were read back already."""
-        return prove_inclusion(self.tiles, index, self.size)
+        return self.prover.prove(index)
 
 
 class Sequencer:
@@ -217,5 +217,5 @@ def _sequenced(head: Head, intent: Intent, note: bytes, reread: Reread) -> Seque
         timestamp=intent.timestamp,
         note=note,
         records=reread.records,
-        tiles=reread.tiles,
+        prover=InclusionProver(reread.tiles, intent.size),
     )

@@ -67,20 +67,34 @@ def prove_inclusion(reader: TileReader, index: LeafIndex, size: TreeSize) -> tup
 
     Raises InclusionError when the tree has no such leaf, TileMissingError when a tile is missing.
     """
-    if not 0 <= index < size:
-        raise InclusionError(f"A tree of {size} entries has no index {index}.")
-    tree = _Tree(reader, size)
-    low, high = 0, int(size)
-    path: list[bytes] = []
-    while high - low > 1:
-        middle = low + _split(high - low)
-        if index < middle:
-            path.append(tree.head(middle, high))
-            high = middle
-        else:
-            path.append(tree.head(low, middle))
-            low = middle
-    return tuple(reversed(path))
+    return InclusionProver(reader, size).prove(index)
+
+
+class InclusionProver:
+    """Proves any number of entries of one tree. What their paths have in common is read and hashed once."""
+
+    __slots__ = ("_size", "_tree")
+
+    def __init__(self, reader: TileReader, size: TreeSize) -> None:
+        """Prove entries of the first `size`; nothing is read yet."""
+        self._tree = _Tree(reader, size)
+        self._size = size
+
+    def prove(self, index: LeafIndex) -> tuple[bytes, ...]:
+        """Return what `prove_inclusion` returns, and raise as it does. Any number of threads may ask."""
+        if not 0 <= index < self._size:
+            raise InclusionError(f"A tree of {self._size} entries has no index {index}.")
+        low, high = 0, int(self._size)
+        path: list[bytes] = []
+        while high - low > 1:
+            middle = low + _split(high - low)
+            if index < middle:
+                path.append(self._tree.head(middle, high))
+                high = middle
+            else:
+                path.append(self._tree.head(low, middle))
+                low = middle
+        return tuple(reversed(path))
 
 
 def check_inclusion(
@@ -209,12 +223,13 @@ class _Overlay:
 
 
 class _Tree:
-    """Heads of parts of one tree, each tile read once."""
+    """Heads of parts of one tree, each tile read once and each perfect part hashed once."""
 
     def __init__(self, reader: TileReader, size: int) -> None:
         self._reader = reader
         self._size = size
         self._tiles: dict[tuple[int, int], bytes] = {}
+        self._heads: dict[tuple[int, int], bytes] = {}
 
     def head(self, low: int, high: int) -> bytes:
         """Return the head over leaves `low` to `high`, with `low` as aligned as RFC 9162's splits make it."""
@@ -229,6 +244,12 @@ class _Tree:
         return head
 
     def _perfect(self, height: int, index: int) -> bytes:
+        head = self._heads.get((height, index))
+        if head is None:
+            head = self._heads[height, index] = self._hash(height, index)
+        return head
+
+    def _hash(self, height: int, index: int) -> bytes:
         level, inner = divmod(height, TILE_HEIGHT)
         tile, start = divmod(index << inner, TILE_WIDTH)
         hashes = self._tile(level, tile)[start * HASH_SIZE : (start + (1 << inner)) * HASH_SIZE]

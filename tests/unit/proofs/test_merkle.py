@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ledger_service.errors import ConsistencyError, InclusionError, TileMissingError
 from ledger_service.proofs.merkle import (
     EMPTY_ROOT,
+    InclusionProver,
     check_consistency,
     check_inclusion,
     extend_tiles,
@@ -126,6 +127,17 @@ def test_every_proof_is_made_as_the_rfc_says_up_to_512(tiles: MemoryTiles) -> No
             assert made == rfc.inclusion(index, 0, size)
             made = prove_consistency(tiles, TreeSize(index + 1), TreeSize(size))
             assert made == rfc.consistency(index + 1, 0, size)
+
+
+def test_a_prover_of_many_entries_makes_the_same_proofs(tiles: MemoryTiles) -> None:
+    """What a prover remembers of other entries changes no path, whatever the order in which it is asked."""
+    for size in (1, 2, 3, 255, 256, 257, 300, 1000):
+        prover = InclusionProver(tiles, TreeSize(size))
+        for index in (*range(size), *reversed(range(size))):
+            assert prover.prove(LeafIndex(index)) == prove_inclusion(tiles, LeafIndex(index), TreeSize(size))
+        for index in (-1, size):
+            with pytest.raises(InclusionError):
+                prover.prove(LeafIndex(index))
 
 
 def test_small_proofs_fit_nothing_else() -> None:
