@@ -21,14 +21,12 @@ from ledger_service.storage.failpoints import ACTIONS
 from scripts.campaign_report import Report, write_report
 from tests.support.anvil import Anvil
 from tests.support.failpoint_case import all_cases, draw_case, names_of, run_case
-from tests.support.installation import AnvilBackend, EmbeddedBackend
+from tests.support.installation import AnvilBackend, Backend, EmbeddedBackend
 from tests.support.postgres import PostgresCluster
 from tests.support.seeds import seeded
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
-
-    from tests.support.installation import Backend
 
 PAGE = Path("docs/campaigns/failpoints.md")
 COUNTED = {
