@@ -252,11 +252,11 @@ class Settings:
         ),
     )
     bulk_batch: int = field(
-        default=1000,
+        default=4000,
         metadata=_about(_whole(1, 10_000), "Rows of a stream that are stored in one transaction."),
     )
     seal_workers: int = field(
-        default=0,
+        default=1,
         metadata=_about(
             _whole(0, 64),
             "Processes that prepare the rows of streams; 0 prepares them in the request's thread.",

@@ -5,15 +5,15 @@ from __future__ import annotations
 import http.client
 import json
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.http_ledger import HttpLedger, purchase
+from tests.support.http_ledger import HttpLedger, purchase, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -116,6 +116,27 @@ def test_writing_does_not_wait_for_a_chain_that_is_down(tmp_path: Path) -> None:
         ledger.stop()
         ledger.start()
         assert ledger.record(purchase("still no chain"), name="still-no-chain").status == 201
+
+
+def test_a_stop_ends_every_process(ledger: HttpLedger) -> None:
+    """After SIGTERM nothing of it runs any more: server, workers that prepare rows, chain."""
+    rows = [json.dumps(purchase(f"row-{number}")).encode() for number in range(10)]
+    assert {line["status"] for line in ledger.bulk(rows, name="rows")} == {201}
+    mark = f"AUDIT_LEDGER_DATA_DIR={ledger.data}".encode()
+
+    def running() -> list[str]:
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                if mark in (process / "environ").read_bytes():
+                    found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+            except OSError:
+                continue
+        return found
+
+    assert len(running()) >= 4
+    assert ledger.stop() == 0
+    until(lambda: True if not running() else None, timeout_s=20)
 
 
 def test_a_bound_of_nothing_gives_signed_acceptances(ledger: HttpLedger) -> None:
