@@ -100,6 +100,7 @@ def test_head_right_below_the_entry() -> None:
 
 def test_two_heads_in_one_block() -> None:
     """Two heads of one block have one time, which is no contradiction."""
+    assert PREVIOUS is not None
     evidence = with_anchor(previous=replace(PREVIOUS, time=FACTORY.time_of(8)))
     assert outcomes(judge(evidence))[5] == "?"
 
