@@ -45,9 +45,12 @@ bench: .venv/.stamp ## measure the product against its floor, in one run
 
 # --- checks ------------------------------------------------------------------------------------------------
 
+# The contract tests run the EVM in their own process, beside the others: together they keep two cores busy.
 test: install-tests ## run the tests
-	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q
+	@$(BIN)/coverage erase
+	@$(BIN)/python -m pytest -q tests/contracts > .contracts.log 2>&1 & contracts=$$!; failed=0; \
+	  $(BIN)/coverage run -m pytest -q --ignore=tests/contracts || failed=1; \
+	  wait $$contracts || failed=1; cat .contracts.log; exit $$failed
 	$(BIN)/coverage report --include='ledger_service/proofs/*' --fail-under=95
 	$(BIN)/coverage report --omit='ledger_service/proofs/*'
 
@@ -71,6 +74,6 @@ format: .venv/.stamp ## format the code
 	$(BIN)/ruff check --fix .
 
 clean: ## remove what the commands installed and made
-	rm -rf .venv .venv-analysis node_modules .data .demo .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-analysis node_modules .data .demo .coverage .contracts.log .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .PHONY: help install install-tests demo bench test lint slither check lock format clean
