@@ -152,3 +152,12 @@ def test_leaf_and_node_hashes(harness: Deployed, entry: bytes) -> None:
     assert harness.view("leafHash", entry) == sha256(b"\0" + entry).digest()
     assert harness.view("nodeHash", left, right) == sha256(b"\1" + left + right).digest()
     assert harness.view("emptyRoot") == sha256(b"").digest()
+
+
+def test_hashing_stays_in_little_memory(harness: Deployed) -> None:
+    """Hashes are computed close to the free memory pointer: memory far beyond it costs more than the hashes do."""
+    tree = tree_of(100)
+    pair = (2**6 - 1, 2**6, tree.root(63), tree.root(64), tree.consistency(63, 64))
+    for name, arguments, limit in [("nodeHash", (ZERO, ZERO), 3_000), ("verifyConsistency", pair, 9_000)]:
+        call = harness.artifact.encode_call(name, *arguments)
+        assert harness.evm.call(harness.address, call).get_gas_used() < limit
