@@ -11,6 +11,7 @@ import contextlib
 import multiprocessing
 import os
 import threading
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,7 @@ ORG = "shop"
 COLLECTION = "purchases"
 # What a server exits with when storage failed in a way that only a clean start can judge.
 FATAL_EXIT = 3
+DEFECT_EXIT = 70
 LOG_NAME = "host.log"
 
 
@@ -141,7 +143,15 @@ class _Desk:
                 if word == "stop":
                     self._service.stop()
                     return
-                threads.submit(getattr(self, f"_{word}"), *arguments)
+                threads.submit(self._carry_out, word, arguments)
+
+    def _carry_out(self, word: str, arguments: Sequence[Any]) -> None:
+        """Do one thing; a defect ends the service, so that nobody waits for an answer that never comes."""
+        try:
+            getattr(self, f"_{word}")(*arguments)
+        except BaseException:  # noqa: BLE001 - whatever it is, it must not stay unseen
+            traceback.print_exc()
+            os._exit(DEFECT_EXIT)
 
     def _say(self, word: str, content: object) -> None:
         with self._sending:
