@@ -31,7 +31,7 @@ def proxy(anvil: Anvil) -> Iterator[FaultProxy]:
 @pytest.fixture
 def rig(proxy: FaultProxy, tmp_path: Path) -> Iterator[AnchoringRig]:
     """An anchorer behind the proxy that has anchored five entries already."""
-    made = AnchoringRig.create(proxy.url, tmp_path, timeout_s=0.5, replace_after_blocks=3)
+    made = AnchoringRig.create(proxy.url, tmp_path, timeout_s=3, replace_after_blocks=3)
     made.settle()
     yield made
     made.close()
