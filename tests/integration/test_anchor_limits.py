@@ -69,6 +69,7 @@ def test_a_chain_without_a_base_fee_gets_transactions_of_the_old_type() -> None:
         account = PublisherAccount(FUNDED_KEYS[0])
         signed = account.sign(Call(account.address, b""), chain_id=31337, nonce=0, gas=21_000, fees=fees)
         assert mempool.send(signed.raw) == (Sending.TAKEN, "")
+        rpc.ask("evm_mine")  # Anvil mines on its own as well, but a moment after it has answered.
         receipt = mempool.receipt(signed.hash)
         assert receipt is not None
         assert receipt.succeeded
