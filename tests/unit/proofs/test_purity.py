@@ -46,7 +46,7 @@ def test_importing_the_kernel_loads_nothing_else() -> None:
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     ours, others = output.splitlines()
     assert set(ast.literal_eval(ours)) <= {"ledger_service", "cryptography", "_cffi_backend", "_openssl"}
-    assert ast.literal_eval(others) == ["ledger_service.errors"]
+    assert {".".join(name.split(".")[:2]) for name in ast.literal_eval(others)} == {"ledger_service.errors"}
 
 
 def test_package_itself_loads_nothing() -> None:

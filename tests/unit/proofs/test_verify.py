@@ -164,7 +164,7 @@ def test_kind_without_private_fields() -> None:
     """A kind that is public altogether is shown altogether; fields beside it are refused."""
     factory = other_schema_factory(Schema("a/v1", (), ("code",)), {}, public={"code": 1})
     verdict = judge(factory.evidence(1), factory=factory)
-    assert (verdict.result, verdict.scope) == ("valid", "all fields")
+    assert (verdict.result, verdict.scope, outcomes(verdict)[1]) == ("valid", "all fields", "+")
     shown = replace(factory.evidence(1), fields=["A" * 43])
     assert outcomes(judge(shown, factory=factory))[1] == "-"
 
