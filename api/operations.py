@@ -62,13 +62,24 @@ def operation(
     body: Content | None = None,
     parameters: tuple[Parameter, ...] = (),
     scope: Scope | None = None,
+    summary: str | None = None,
+    description: str | None = None,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Describe a route: put it under the route decorator. Without `scope` the call is public."""
+    """Describe a route: put it under the route decorator. Without `scope` the call is public.
+
+    Summary and description are those of its docstring unless they are given.
+    """
     notes = _Notes(answers=answers, body=body, parameters=parameters, scope=scope)
     # APIFlask ships without precise types for its decorators.
     return cast(
         "Callable[[Callable[P, R]], Callable[P, R]]",
-        blueprint.doc(operation_id=name, tags=[tag], extensions={_NOTES: notes}),
+        blueprint.doc(
+            operation_id=name,
+            tags=[tag],
+            summary=summary,
+            description=description,
+            extensions={_NOTES: notes},
+        ),
     )
 
 

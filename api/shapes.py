@@ -5,25 +5,16 @@ The closed shapes (`extra="forbid"`) are those that the service refuses to exten
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ledger_service.marketplace.currencies import MINOR_UNITS
-from ledger_service.marketplace.purchases import EXAMPLE_PURCHASE
-
-_SAFE = 2**53 - 1
 Time = Annotated[
     str,
     Field(
         pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$", examples=["2026-11-22T01:02:03Z"]
     ),
 ]
-if TYPE_CHECKING:
-    Currency = str
-else:
-    # A list made at run time is no type to mypy, but exactly one to pydantic.
-    Currency = Literal[tuple(sorted(MINOR_UNITS))]
 Stage = Literal["accepted", "sequenced", "published", "anchored", "final"]
 State = Literal["active", "suspended", "revoked", "refunded", "superseded", "withdrawn"]
 
@@ -49,40 +40,6 @@ class Problem(Open):
     code: str
     detail: str
     errors: dict[str, Any] | None = None
-
-
-class PurchaseItem(Closed):
-    """One line of an order."""
-
-    sku: str = Field(min_length=1, max_length=64)
-    quantity: int = Field(ge=1, le=1_000_000_000)
-    amount_minor: int = Field(ge=0, le=_SAFE, description="Of all pieces of this item together.")
-
-
-class Purchase(Closed):
-    """A paid order of one customer.
-
-    Every field is private: only a salted commitment to them becomes public.
-    """
-
-    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE_PURCHASE]})
-
-    order_number: str = Field(min_length=1, max_length=64, description="Your own number of the order.")
-    buyer: str = Field(
-        min_length=1,
-        max_length=128,
-        description="Your own reference of the customer, never a name or an address.",
-    )
-    paid_at: Time
-    channel: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$", examples=["web"])
-    currency: Currency = Field(description="ISO 4217 code.")
-    items: list[PurchaseItem] = Field(min_length=1, max_length=1000)
-    adjustment_minor: int | None = Field(
-        default=None, ge=-_SAFE, le=_SAFE, description="Discount, shipping, tax: what the items do not say."
-    )
-    amount_minor: int = Field(
-        ge=0, le=_SAFE, description="What was paid, in minor units: the items' amounts and adjustment_minor."
-    )
 
 
 class Payload(Open):

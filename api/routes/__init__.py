@@ -2,9 +2,9 @@
 
 from api.routes.health import blueprint as health
 from api.routes.logs import blueprint as logs
-from api.routes.purchases import blueprint as purchases
+from api.routes.recording import blueprint as recording
 from api.routes.records import blueprint as records
 from api.routes.tiles import blueprint as tiles
 from api.routes.verify import blueprint as verify
 
-BLUEPRINTS = (purchases, records, verify, logs, tiles, health)
+BLUEPRINTS = (recording, records, verify, logs, tiles, health)

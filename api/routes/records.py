@@ -10,7 +10,7 @@ from flask import request
 from api.answers import bytes_answer, json_answer
 from api.auth import member_caller, optional_caller
 from api.operations import Content, Parameter, operation
-from api.routes.purchases import RECEIPT
+from api.routes.recording import RECEIPT
 from api.service import service
 from api.shapes import Evidence, Payload, Receipt, RecordState
 from ledger_service.accounts.scopes import Scope

@@ -32,11 +32,11 @@ class StoredLogs:
         self._contracts = contracts
 
     def heads(self) -> Sequence[LogHead]:
-        """Return the newest checkpoint of every log that has one, from one snapshot."""
+        """Return the newest checkpoint of every log that has one and a contract, from one snapshot."""
         query = (
             select(logs.c.id, logs.c.origin, logs.c.collection, log_heads.c.size, log_heads.c.root)
             .join(log_heads, log_heads.c.log_id == logs.c.id)
-            .where(log_heads.c.size > 0)
+            .where(log_heads.c.size > 0, logs.c.collection.in_(self._contracts.keys()))
             .order_by(logs.c.id)
         )
         with self._db.read() as conn:

@@ -73,6 +73,8 @@ FIELDS_STEP = 2
 KIND_STEP = 8
 # Field names with a meaning for step 8, in whatever kind they stand, public or private.
 _FILE, _FROM, _UNTIL = "file_sha256", "valid_from", "valid_until"
+# A kind whose digest is private unless its writer publishes it has the public one under this name.
+_PUBLISHED_FILE = "published_sha256"
 
 
 def verify(
@@ -227,7 +229,8 @@ def check_kind(case: Case) -> str:
         raise EvidenceError("The entry names another organization than the trust file does for this log.")
     details = [f"Issued by {case.trusted.issuer_name} ({case.trusted.org}), as the trust file says."]
     if case.question.file_digest is not None:
-        if _field(case, _FILE) != encode_base64url(case.question.file_digest):
+        published = case.entry.claim.public.get(_PUBLISHED_FILE)
+        if (published or _field(case, _FILE)) != encode_base64url(case.question.file_digest):
             raise EvidenceError("The file is not the one that the record is about.")
         details.append("The file is the one that the record is about.")
     start, end = _moment(case, _FROM), _moment(case, _UNTIL)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypedDict
 
 from ledger_service.errors import InvalidPayloadError, UnknownKindError
@@ -43,16 +43,20 @@ class ParsedRecord:
 class Kind:
     """One kind of record. Its functions are module-level ones, so that it can be sent to another process.
 
-    `collection` is the word in URLs and origins. `parse(payload, now)` returns the fields or raises
-    InvalidPayloadError. `subject_of(payload)` returns the subject of a payload that is not validated
-    yet, or None when it has none that `parse` would take.
+    `collection` names the logs that hold it, and so stands in their origins; `word` stands in the URL under
+    which callers record it, None for a kind that they never record by itself. `parse(payload, now)` returns
+    the fields or raises InvalidPayloadError. `subject_of(payload)` returns the subject of a payload that is
+    not validated yet, or None when it has none that `parse` would take. `example` is a payload that `parse`
+    takes, for documents and tests.
     """
 
     name: str
     collection: str
+    word: str | None
     schema: Schema
     parse: Callable[[Mapping[str, object], datetime], ParsedRecord]
     subject_of: Callable[[Mapping[str, object]], str | None]
+    example: Mapping[str, object] = field(repr=False, hash=False)
 
 
 class KindRegistry:

@@ -17,11 +17,9 @@ from ledger_service.log.bulk_writer import BulkWriter
 from ledger_service.log.ledger_thread import LedgerThread
 from ledger_service.log.reader import LogReader
 from ledger_service.log.sequencer import Sequencer
-from ledger_service.marketplace.purchases import PURCHASE
 from ledger_service.proofs.opening import OPENING_KIND, OPENING_SCHEMA
 from ledger_service.records.bulk import BulkPreparer
 from ledger_service.records.intake import Intake
-from ledger_service.records.kinds import KindRegistry
 from ledger_service.vault.keyring import Keyring
 from ledger_service.vault.signing_keys import SigningKeyFiles
 from ledger_service.verification.archive import Archive
@@ -33,6 +31,7 @@ from ledger_service.wiring.installation import (
     load_key_wrapper,
     open_checked_database,
 )
+from ledger_service.wiring.kinds import KINDS, LOG_KINDS
 from ledger_service.wiring.service import Service
 
 if TYPE_CHECKING:
@@ -42,11 +41,10 @@ if TYPE_CHECKING:
     from ledger_service.config import Settings
     from ledger_service.errors import LedgerError
     from ledger_service.log.directory import LogRow
+    from ledger_service.records.kinds import KindRegistry
     from ledger_service.storage.engine import Database
 
 _log: Final = structlog.get_logger("service")
-# What the logs of each collection hold for ever: the opening fixes it, so kinds to come are named already.
-LOG_KINDS: Final = {"purchases": ("erasure/v1", "purchase/v1", "refund/v1", "status/v1")}
 
 
 def build(
@@ -72,8 +70,7 @@ def build(
     keyring = Keyring(wrapper)
     signers = LogSigners(files, max_delay_s=int(settings.max_accept_delay_s))
     organizations = Organizations(database, clock=clock)
-    kinds = KindRegistry([PURCHASE])
-    archive = _build_archive(database, keyring, kinds=kinds, signers=signers)
+    archive = _build_archive(database, keyring, kinds=KINDS, signers=signers)
     writing = _build_writing(settings, database, keyring, signers, archive, clock=clock, on_fatal=on_fatal)
     chain = None
     if anchoring:
@@ -94,7 +91,7 @@ def build(
         entropy=secrets.token_bytes,
         database=database,
         keyring=keyring,
-        kinds=kinds,
+        kinds=KINDS,
         signers=signers,
         organizations=organizations,
         api_keys=ApiKeys(database, clock=clock, entropy=secrets.token_bytes),

@@ -6,9 +6,11 @@ and tile_paths.json are written by hand; rfc6962/ comes from transparency-dev/me
 
 from __future__ import annotations
 
+import itertools
 import json
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ledger_service.proofs.canonical import format_time
 from ledger_service.proofs.checkpoint import (
@@ -17,7 +19,7 @@ from ledger_service.proofs.checkpoint import (
     format_checkpoint,
     parse_checkpoint,
 )
-from ledger_service.proofs.entry import claim_digest
+from ledger_service.proofs.entry import claim_digest, parse_entry
 from ledger_service.proofs.evidence import format_evidence
 from ledger_service.proofs.fields import disclose_fields
 from ledger_service.proofs.merkle import leaf_hash, prove_consistency, prove_inclusion, tree_root
@@ -26,12 +28,24 @@ from ledger_service.proofs.policy import format_policy
 from ledger_service.proofs.schema import format_schema
 from ledger_service.proofs.tlog_proof import format_tlog_proof
 from ledger_service.proofs.trust import format_trust
-from ledger_service.proofs.types import LeafIndex, TreeSize
+from ledger_service.proofs.types import LeafIndex, Origin, TreeSize
+from ledger_service.records.preparation import (
+    LogTarget,
+    RecordMaker,
+    SealingKey,
+    WriterKeys,
+    encode_values,
+)
+from ledger_service.wiring.kinds import KINDS
 from tests.support.evidence_factory import EvidenceFactory, MemoryTiles
+
+if TYPE_CHECKING:
+    from ledger_service.records.kinds import Kind
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors"
 ABOUT = "Made by `python -m scripts.make_vectors`. Bytes are hex; texts are UTF-8."
 RECORD = 3
+ACCEPTED = datetime(2026, 11, 22, 1, 2, 3, tzinfo=UTC)
 
 
 def tree_vectors() -> dict[str, Any]:
@@ -111,6 +125,41 @@ def evidence_vectors(factory: EvidenceFactory) -> dict[str, Any]:
     }
 
 
+def kind_vectors() -> dict[str, Any]:
+    """The example of every kind on its way into an entry, with random bytes that count up from zero."""
+    return {
+        "about": f"{ABOUT} Each kind's example: its schema, the opening of its commitment, its entry.",
+        "kinds": [_kind_vector(kind) for kind in KINDS.all()],
+    }
+
+
+def _kind_vector(kind: Kind) -> dict[str, Any]:
+    drawn = itertools.count()
+
+    def entropy(size: int) -> bytes:
+        return bytes(next(drawn) % 256 for _ in range(size))
+
+    origin = Origin(f"ledger.example/logs/acme/{kind.collection}")
+    maker = RecordMaker(
+        kind,
+        target=LogTarget(1, origin, 1, "acme"),
+        keys=WriterKeys(bytes(32), bytes(32)),
+        accepted=ACCEPTED,
+        entropy=entropy,
+    )
+    parsed = kind.parse(kind.example, ACCEPTED)
+    made, opening = maker.make(parsed, encode_values(parsed), sealing=SealingKey(1, 1, bytes(32)), token=None)
+    claim = parse_entry(made.entry).claim
+    return {
+        "kind": kind.name,
+        "payload": dict(kind.example),
+        "schema": {"text": format_schema(kind.schema).decode(), "hash": kind.schema.hash.hex()},
+        "opening": None if opening is None else {"salt": opening.salt.hex(), "values": opening.values},
+        "commitment": None if claim.commitment is None else claim.commitment.hex(),
+        "entry": {"text": made.entry.decode(), "leaf": made.leaf.hex()},
+    }
+
+
 def make_vectors() -> dict[str, dict[str, Any]]:
     """Return every file's content by its name."""
     factory = EvidenceFactory(records=6)
@@ -122,4 +171,5 @@ def make_vectors() -> dict[str, dict[str, Any]]:
         "record.json": record_vectors(factory),
         "checkpoint.json": checkpoint_vectors(factory),
         "evidence.json": evidence_vectors(factory),
+        "kinds.json": kind_vectors(),
     }

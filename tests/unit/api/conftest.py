@@ -53,11 +53,15 @@ class Desk:
         """A GET, with a key if one is given."""
         return self.client.get(path, headers={"Authorization": f"Bearer {key}"} if key else {})
 
-    def record(self, payload: Mapping[str, object], *, name: str) -> TestResponse:
-        """Record a purchase."""
+    def record(self, payload: Mapping[str, object], *, name: str, word: str = "purchases") -> TestResponse:
+        """Record a purchase, or what `word` names."""
+        return self.post(f"/v1/orgs/shop/{word}", payload, name=name)
+
+    def post(self, path: str, payload: Mapping[str, object], *, name: str) -> TestResponse:
+        """Write with the organization's key."""
         headers = {"Authorization": f"Bearer {self.key}", "Idempotency-Key": name}
         return self.client.post(
-            "/v1/orgs/shop/purchases",
+            path,
             data=json.dumps(payload),
             headers=headers,
             content_type="application/json",

@@ -29,11 +29,12 @@ def test_init_makes_what_only_its_owner_may_open(command: Callable[..., Ended], 
     assert kek.read_bytes() == before
 
 
-def test_an_organization_is_made_with_its_log(command: Callable[..., Ended]) -> None:
-    """It is listed, its log has an origin, and a second one of the name is refused."""
+def test_an_organization_is_made_with_its_logs(command: Callable[..., Ended]) -> None:
+    """It is listed, each of its logs has an origin, and a second one of the name is refused."""
     command("init")
     made = command("org", "create", "shop", "--name", "The Shop", "--json")
-    assert made.json["logs"] == ["ledger.test/logs/shop/purchases"]
+    collections = ("purchases", "completions", "datasets")
+    assert made.json["logs"] == [f"ledger.test/logs/shop/{each}" for each in collections]
     assert [each["org"] for each in command("org", "list", "--json").json] == ["shop"]
     assert "The Shop" in command("org", "list").out
     again = command("org", "create", "shop", "--name", "The Shop")

@@ -76,6 +76,14 @@ def test_public_digest() -> None:
     assert judge(factory.evidence(1), factory=factory, file_digest=FILE).result == "valid"
 
 
+def test_digest_published_by_choice() -> None:
+    """Where a kind keeps digests private unless asked, the published one is compared, hidden field or not."""
+    schema = Schema("a/v1", ("file_sha256",), ("published_sha256",))
+    factory = other_schema_factory(schema, {}, public={"published_sha256": encode_base64url(FILE)})
+    assert judge(factory.evidence(1, names=()), factory=factory, file_digest=FILE).result == "valid"
+    assert judge(factory.evidence(1, names=()), factory=factory, file_digest=bytes(32)).result == "invalid"
+
+
 @pytest.mark.parametrize(
     ("seconds", "result"), [(-1, "invalid"), (0, "valid"), (100, "valid"), (101, "expired")]
 )

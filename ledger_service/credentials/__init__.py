@@ -1,0 +1,1 @@
+"""What a school or a training provider records: completions."""

@@ -1,0 +1,1 @@
+"""What an agency records: its data sets, which never leave its building."""
