@@ -42,6 +42,9 @@ _EXITS: Final[Mapping[int, tuple[type[errors.LedgerError], ...]]] = {
 # Every class stands here or above, so that none falls into a default by oversight (a test says so).
 _FAILURES: Final[tuple[type[errors.LedgerError], ...]] = (
     errors.LedgerError,
+    errors.UnknownReasonError,
+    errors.TargetError,
+    errors.StateConflictError,
     errors.MalformedError,
     errors.CommitmentError,
     errors.InclusionError,

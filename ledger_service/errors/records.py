@@ -45,3 +45,24 @@ class PreparationError(LedgerError):
 
     code = "preparation_failed"
     message = "Preparing the records failed. Nothing was stored."
+
+
+class UnknownReasonError(LedgerError):
+    """A reason of a status change that is not in the one list of them."""
+
+    code = "unknown_reason"
+    message = "There is no such reason."
+
+
+class TargetError(LedgerError):
+    """A record that cannot be pointed at: not one of the same log, or of a kind that takes no such change."""
+
+    code = "bad_target"
+    message = "The record that this one is about does not take it."
+
+
+class StateConflictError(LedgerError):
+    """A change that the record's present state does not allow: a final state stays, and nothing happens twice."""
+
+    code = "state_conflict"
+    message = "The record's present state does not allow this change."

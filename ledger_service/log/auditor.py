@@ -24,9 +24,11 @@ from ledger_service.records.tables import (
     idempotency_keys,
     outbox,
     record_counter,
+    record_pointers,
     record_salts,
     records,
     sealed_payloads,
+    status_changes,
 )
 
 if TYPE_CHECKING:
@@ -46,6 +48,10 @@ _OF_RECORDS: Final = (
     sealed_payloads.c.record,
     idempotency_keys.c.record,
     outbox.c.record,
+    record_pointers.c.record,
+    record_pointers.c.target,
+    status_changes.c.explanation,
+    status_changes.c.record,
 )
 _OF_LOGS: Final = (
     log_heads.c.log_id,
@@ -53,6 +59,7 @@ _OF_LOGS: Final = (
     log_tiles.c.log_id,
     checkpoints.c.log_id,
     records.c.log_id,
+    status_changes.c.log_id,
 )
 
 

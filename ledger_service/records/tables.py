@@ -77,6 +77,33 @@ outbox: Final = Table(
     Index(None, "log_id", "record"),
 )
 
+# Which earlier record a record points at: a refund at its purchase, a replacement at what it replaces.
+record_pointers: Final = Table(
+    "record_pointers",
+    metadata,
+    _record_number("record"),
+    integer("target"),
+    Index(None, "target"),
+)
+
+# What changed a record's status: read from the entries and stored with them, so that a status is found
+# without reading the log. `explanation` is the record that says so; it changes one record at the most. The
+# auditor derives every row again from the entries.
+status_changes: Final = Table(
+    "status_changes",
+    metadata,
+    _record_number("explanation"),
+    integer("record"),
+    integer("log_id"),
+    text("state"),
+    text("reason"),
+    # From when on the change is in force, and when it was accepted.
+    instant("since"),
+    instant("accepted"),
+    Index(None, "record"),
+    Index(None, "log_id", "explanation"),
+)
+
 record_counter: Final = Table(
     "record_counter",
     metadata,
