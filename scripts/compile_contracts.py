@@ -20,7 +20,7 @@ import solcx
 ROOT = Path(__file__).resolve().parent.parent
 ARTIFACTS = ROOT / "ledger_service" / "chain" / "artifacts"
 SOLC_VERSION = "0.8.37"
-DEPLOYED = {"PurchaseLedger": "contracts/src/PurchaseLedger.sol"}
+DEPLOYED = {n: f"contracts/src/{n}.sol" for n in ("PurchaseLedger", "CertificateRegistry", "DataNotary")}
 SETTINGS: dict[str, Any] = {
     "evmVersion": "cancun",  # runs on every chain since Dencun; py-evm's newest is Prague
     "viaIR": True,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scripts.compile_contracts import ROOT, compiler_input, read_sources
+from scripts.compile_contracts import DEPLOYED, ROOT, compiler_input, read_sources
 from tests.contracts import conftest
 
 if TYPE_CHECKING:
@@ -22,10 +22,7 @@ if TYPE_CHECKING:
 
     from scripts.contract_mutants import Mutant
 
-CONTRACTS = {
-    "PurchaseLedger": "contracts/src/PurchaseLedger.sol",
-    "Rfc9162Harness": "contracts/test/Rfc9162Harness.sol",
-}
+CONTRACTS = {**DEPLOYED, "Rfc9162Harness": "contracts/test/Rfc9162Harness.sol"}
 PROOF_SUITES = ("rfc9162_sweep", "rfc9162", "sha256", "publish")
 SUITES = ("publish", "open", "retire", "status", "sha256")
 LOADED_ONCE = conftest  # and the EVM with it, in the process from which each mutant's is forked

@@ -16,11 +16,11 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from scripts.compile_contracts import ROOT, SOLC_VERSION
+from scripts.compile_contracts import DEPLOYED, ROOT, SOLC_VERSION
 from scripts.contract_mutants import find_mutants
 from scripts.mutant_outcome import ORIGINAL, compile_mutants, judge
 
-SOURCES = [f"contracts/src/{n}.sol" for n in ("Rfc9162", "CheckpointLog", "RecordStatus", "PurchaseLedger")]
+SOURCES = [f"contracts/src/{n}.sol" for n in ("Rfc9162", "CheckpointLog", "RecordStatus", *DEPLOYED)]
 OUTCOMES = ("killed", "equivalent", "survived", "same code", "not compiled")
 REPORT = ROOT / "docs" / "campaigns" / "contract-mutants.md"
 EQUIVALENT = tomllib.loads((ROOT / "contracts" / "equivalent-mutants.toml").read_text("utf-8"))["mutant"]

@@ -11,8 +11,8 @@ contract PurchaseLedger is RecordStatus, IPurchaseLedger {
     /// @param openers The first accounts that may open logs.
     constructor(address[] memory openers) CheckpointLog(openers) {}
 
-    /// @dev A purchase is refunded once and for good.
+    /// @dev A purchase is refunded, or superseded by a correction, once and for good.
     function _allowsChange(State from, State to) internal pure override returns (bool) {
-        return from == State.Active && to == State.Refunded;
+        return from == State.Active && (to == State.Refunded || to == State.Superseded);
     }
 }

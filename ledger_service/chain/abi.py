@@ -87,6 +87,13 @@ def load_artifact(name: str) -> Artifact:
     return parse_artifact(json.loads(source))
 
 
+def load_artifacts() -> tuple[Artifact, ...]:
+    """Return every committed artifact, by name."""
+    files = resources.files("ledger_service.chain").joinpath("artifacts").iterdir()
+    names = sorted(file.name for file in files if file.name.endswith(".json"))
+    return tuple(load_artifact(name.removesuffix(".json")) for name in names)
+
+
 def parse_artifact(source: dict[str, Any]) -> Artifact:
     """Read an artifact as the compiler step writes it: contractName, abi, bytecode, deployedBytecode."""
     abi = {(item["type"], item.get("name", "")): item for item in source["abi"]}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ledger_service.chain.actions import DISPLACED, DONE
 from ledger_service.chain.alarms import AlarmCode
 from ledger_service.chain.anchor_store import ANCHORED, FINAL
-from ledger_service.chain.contract import CheckpointLogContract
+from ledger_service.chain.contract import CheckpointLogContract, deployment
 from ledger_service.chain.planning import Planner
 from ledger_service.chain.settling import settle_actions
 from ledger_service.chain.watch import look_at_logs, look_at_standing
@@ -167,10 +167,7 @@ class Cycle:
         planner = Planner(sender, fees=fees, room=room)
         for kind, pin in reading.contracts.items():
             if pin is None:
-                if not any(action.kind == "deploy" for action in reading.open):
-                    planner.deploy(
-                        self._artifacts[kind], chain=self._chain, pins=self._pins, account=self._account
-                    )
+                self._deploy(kind, planner, reading)
                 continue
             found = reading.findings[kind]
             contract = self._speak_to(pin)
@@ -191,6 +188,13 @@ class Cycle:
         if not planner.requests:
             return ()
         return self._journal.plan(planner.requests, nonce=reading.nonce, height=self._look.head.number)
+
+    def _deploy(self, kind: str, planner: Planner, reading: Reading) -> None:
+        """Plan a contract, unless its deployment is under way."""
+        artifact = self._artifacts[kind]
+        call = deployment(artifact, opener=self._account)
+        if not any(action.kind == "deploy" and action.call == call for action in reading.open):
+            planner.deploy(artifact, call, chain=self._chain, pins=self._pins, account=self._account)
 
     def _wants(self, reading: Reading) -> bool:
         """Tell whether anything might be planned, so that an idle chain is not asked for its prices."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from eth_utils.crypto import keccak
 
-from ledger_service.chain.abi import load_artifact
+from ledger_service.chain.abi import load_artifacts
 from ledger_service.chain.client import ChainIdentity, Node, check_code, check_identity
 from ledger_service.chain.contract import CheckpointLogContract, Head, RecordState
 from ledger_service.chain.head_signer import check_eip712_line
@@ -23,7 +23,7 @@ from ledger_service.errors import AnchorError, ChainError, ContractReplacedError
 from ledger_service.proofs.chain_view import GRADE_NODE, AnchorFinding, ChainStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ledger_service.chain.abi import Artifact
     from ledger_service.chain.client import Event
@@ -33,24 +33,26 @@ if TYPE_CHECKING:
     from ledger_service.proofs.note import Note, VerifierKey
     from ledger_service.proofs.trust import TrustedAnchor
 
-# Every contract of ours has these events, errors and views; the code itself is pinned by its hash.
-_INTERFACE: Final = "PurchaseLedger"
-
 
 def observe_node(url: str, *, timeout_s: float = 10.0) -> NodeView:
     """Return a view of the chains behind a node's JSON-RPC address. Nothing is sent yet."""
-    return NodeView(Node(JsonRpc(url, timeout_s=timeout_s)), artifact=load_artifact(_INTERFACE))
+    return NodeView(Node(JsonRpc(url, timeout_s=timeout_s)), artifacts=load_artifacts())
 
 
 class NodeView:
     """The kernel's `ChainView`, through one node."""
 
-    __slots__ = ("_artifact", "_node")
+    __slots__ = ("_by_code", "_interface", "_node")
 
-    def __init__(self, node: Node, *, artifact: Artifact) -> None:
-        """Ask `node`; `artifact` says how to speak to the contract."""
+    def __init__(self, node: Node, *, artifacts: Sequence[Artifact]) -> None:
+        """Ask `node`; `artifacts` say how to speak to each contract of ours, known by the hash of its code.
+
+        Code that is none of them may be an earlier version's. What is read here has been the same in every
+        version, so the first artifact serves; the code is pinned by the trust file either way.
+        """
         self._node = node
-        self._artifact = artifact
+        self._by_code = {artifact.code_hash: artifact for artifact in artifacts}
+        self._interface = artifacts[0]
 
     def observe_anchor(self, anchor: Anchor, *, trusted: TrustedAnchor) -> AnchorFinding:
         """Return how far the chain bears out every member of `anchor`; raises AnchorError when it does not.
@@ -107,7 +109,8 @@ class NodeView:
     def _look(self, trusted: TrustedAnchor) -> tuple[Look, CheckpointLogContract]:
         check_identity(self._node, ChainIdentity(trusted.chain_id, trusted.genesis_hash))
         look = Look(self._node)
-        return look, CheckpointLogContract(self._node, self._artifact, address=trusted.contract)
+        artifact = self._by_code.get(trusted.code_hash, self._interface)
+        return look, CheckpointLogContract(self._node, artifact, address=trusted.contract)
 
     def _check_transaction(self, contract: CheckpointLogContract, anchor: Anchor, *, log_id: bytes) -> Event:
         for accepted in contract.heads_in_block(log_id, anchor.size, number=anchor.block.number):

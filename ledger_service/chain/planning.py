@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from ledger_service.chain.account import Call
 from ledger_service.chain.actions import Request
 from ledger_service.chain.anchor_store import PlannedAnchor
-from ledger_service.chain.contract import SignedHead, deployment
+from ledger_service.chain.contract import SignedHead
 from ledger_service.chain.head_signer import compact_line, key_address
 from ledger_service.proofs.note import parse_note
 
@@ -38,9 +38,10 @@ class Planner:
         self._room = room
         self.requests: list[Request] = []
 
-    def deploy(self, artifact: Artifact, *, chain: PinnedChain, pins: ChainPins, account: bytes) -> None:
-        """Ask for a contract whose only opener is our account."""
-        call = deployment(artifact, opener=account)
+    def deploy(
+        self, artifact: Artifact, call: Call, *, chain: PinnedChain, pins: ChainPins, account: bytes
+    ) -> None:
+        """Ask for a contract by the call that deploys it from our account."""
         gas = self._gas(call, subject=artifact.name)
         if gas is not None:
             also = pins.plan_contract(chain, artifact.name, creator=account)

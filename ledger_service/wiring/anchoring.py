@@ -30,7 +30,11 @@ if TYPE_CHECKING:
     from ledger_service.vault.signing_keys import SigningKeyFiles
 
 # Which contract the logs of each collection are anchored in.
-CONTRACTS: Final = {"purchases": "PurchaseLedger"}
+CONTRACTS: Final = {
+    "purchases": "PurchaseLedger",
+    "completions": "CertificateRegistry",
+    "datasets": "DataNotary",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ def build_chain_side(
         poll_s=settings.chain_poll_s,
         on_fatal=on_fatal,
     )
-    return ChainSide(NodeView(node, artifact=artifacts[CONTRACTS["purchases"]]), keeper)
+    return ChainSide(NodeView(node, artifacts=tuple(artifacts.values())), keeper)
 
 
 def _check_planned(database: Database, node: Node, account: bytes) -> None:

@@ -15,7 +15,7 @@ from eth_tester.backends.pyevm.main import get_default_genesis_params
 from eth_utils.address import to_checksum_address
 
 from ledger_service.chain.abi import Artifact, load_artifact, parse_artifact
-from scripts.compile_contracts import compile_sources, read_sources
+from scripts.compile_contracts import DEPLOYED, compile_sources, read_sources
 
 GAS: Final = 16_000_000
 VIEW_GAS: Final = 10_000_000  # A mutant that loops for ever ends here.
@@ -164,11 +164,11 @@ class Deployed:
 
 @cache
 def artifact(name: str) -> Artifact:
-    """The committed contract, or the test harness compiled now; a folder of mutants may stand in for both."""
+    """A committed contract, or the test harness compiled now; a folder of mutants may stand in for both."""
     folder = os.environ.get("CONTRACT_ARTIFACTS")
     if folder:
         return parse_artifact(json.loads(Path(folder, f"{name}.json").read_text("utf-8")))
-    if name == "PurchaseLedger":
+    if name in DEPLOYED:
         return load_artifact(name)
     compiled = compile_sources(read_sources(_HARNESS))[name]
     code = {part: compiled["evm"][part]["object"] for part in ("bytecode", "deployedBytecode")}

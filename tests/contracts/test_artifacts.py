@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ledger_service.chain.abi import load_artifact
 from scripts.compile_contracts import ARTIFACTS, DEPLOYED, ROOT, SETTINGS, SOLC_VERSION, build_artifact
+from tests.contracts.logs import OPENER
 
 if TYPE_CHECKING:
-    from tests.contracts.evm import Deployed
+    from tests.contracts.evm import Evm
 
 LARGEST_CODE = 24_576  # EIP-170
 
@@ -50,12 +52,20 @@ def test_artifact_says_where_it_comes_from(name: str) -> None:
         assert sha256((folder / path).read_bytes()).hexdigest() == digest
 
 
-def test_code_on_a_chain_is_the_artifacts(ledger: Deployed) -> None:
+@pytest.mark.parametrize("name", DEPLOYED)
+def test_code_on_a_chain_is_the_artifacts(evm: Evm, name: str) -> None:
     """The deployed code is the same on every chain, so its hash can be pinned in advance."""
-    artifact = json.loads((ARTIFACTS / "PurchaseLedger.json").read_text("utf-8"))
+    artifact = json.loads((ARTIFACTS / f"{name}.json").read_text("utf-8"))
     code = bytes.fromhex(artifact["deployedBytecode"].removeprefix("0x"))
-    assert ledger.code() == code
+    assert evm.deploy(load_artifact(name), [evm.account(OPENER)]).code() == code
     assert len(code) <= LARGEST_CODE
+
+
+def test_kinds_differ_in_code_and_in_nothing_else() -> None:
+    """Each kind has code of its own, so a pinned hash tells the kind; calls, events and errors are the same."""
+    artifacts = [load_artifact(name) for name in DEPLOYED]
+    assert len({each.code_hash for each in artifacts}) == len(DEPLOYED)
+    assert all(each.abi == artifacts[0].abi for each in artifacts)
 
 
 def test_compiler_wrapper_speaks_like_solc() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from scripts.gas_table import DOCUMENT, MILLION, WORST_PAIRS, format_table, measure_publish
+from scripts.gas_rows import MILLION, WORST_PAIRS, measure_publish
+from scripts.gas_table import DOCUMENT, format_table
 
 if TYPE_CHECKING:
     import pytest

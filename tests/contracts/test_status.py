@@ -1,27 +1,62 @@
-"""The status of a purchase: proven, explained, changed once."""
+"""The status of a record in every kind of log: proven, explained, changed as the kind allows and not otherwise."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from eth_utils.crypto import keccak
 
-from tests.contracts.evm import RevertedError
+from scripts.compile_contracts import DEPLOYED
+from tests.contracts.evm import RevertedError, artifact
 from tests.contracts.logs import OPENER, PUBLISHER, STRANGER, LogDriver
 from tests.contracts.trees import tree_of
 
 if TYPE_CHECKING:
-    from tests.contracts.evm import Mined
+    from tests.contracts.evm import Deployed, Evm, Mined
     from tests.contracts.logs import ProvenEntry
 
-ACTIVE, SUSPENDED, REVOKED, REFUNDED, SUPERSEDED, WITHDRAWN = range(6)
-NEVER_CHANGED = (ACTIVE, 0, 0, 0, bytes(32))
+STATES: Final = range(6)
+ACTIVE, SUSPENDED, REVOKED, REFUNDED, SUPERSEDED, WITHDRAWN = STATES
+NEVER_CHANGED: Final = (ACTIVE, 0, 0, 0, bytes(32))
+# Which changes each kind of log has, from each state that a record in it can have.
+RULES: Final = {
+    "PurchaseLedger": {ACTIVE: {REFUNDED, SUPERSEDED}, REFUNDED: set(), SUPERSEDED: set()},
+    "CertificateRegistry": {
+        ACTIVE: {SUSPENDED, REVOKED, SUPERSEDED},
+        SUSPENDED: {ACTIVE, REVOKED, SUPERSEDED},
+        REVOKED: set(),
+        SUPERSEDED: set(),
+    },
+    "DataNotary": {ACTIVE: {SUPERSEDED, WITHDRAWN}, SUPERSEDED: set(), WITHDRAWN: set()},
+}
+ALL_CHANGES: Final = [(kind, state, to) for kind, rules in RULES.items() for state in rules for to in STATES]
+
+
+@pytest.fixture(scope="session")
+def contracts(evm: Evm, ledger: Deployed) -> dict[str, Deployed]:
+    """One contract of each kind."""
+    others = [name for name in DEPLOYED if name != "PurchaseLedger"]
+    made = {name: evm.deploy(artifact(name), [evm.account(OPENER)]) for name in others}
+    return {"PurchaseLedger": ledger, **made}
+
+
+def opened(contract: Deployed) -> LogDriver:
+    """A new log without a head, over a tree of a hundred entries."""
+    driver = LogDriver(contract, tree_of(100))
+    driver.open()
+    return driver
+
+
+@pytest.fixture(params=sorted(DEPLOYED))
+def log(contracts: dict[str, Deployed], request: pytest.FixtureRequest) -> LogDriver:
+    """A new log in each kind of contract."""
+    return opened(contracts[request.param])
 
 
 @pytest.fixture
 def anchored(log: LogDriver) -> LogDriver:
-    """A log with two heads."""
+    """A log with two heads in each kind of contract."""
     log.publish(50)
     log.publish(100)
     return log
@@ -32,7 +67,7 @@ def change(  # noqa: D103 - the contract's own call
     record: ProvenEntry,
     explanation: ProvenEntry,
     *,
-    state: int = REFUNDED,
+    state: int = SUPERSEDED,  # the one change that every kind has
     reason: int = 1,
     sender: int = PUBLISHER,
 ) -> Mined:
@@ -52,16 +87,16 @@ def status_of(log: LogDriver, index: int) -> Any:
     return log.contract.view("statusOf", log.log_id, log.head, log.entry(index))
 
 
-def test_refund_is_kept_with_time_reason_and_explanation(anchored: LogDriver) -> None:
+def test_change_is_kept_with_time_reason_and_explanation(anchored: LogDriver) -> None:
     """State, block time, reason code and the explaining entry are kept and announced."""
     assert status_of(anchored, 7) == NEVER_CHANGED
     mined = change(anchored, anchored.entry(7), anchored.entry(60), reason=65535)
     leaf = anchored.tree.leaves[60]
-    assert status_of(anchored, 7) == (REFUNDED, mined.time, 65535, 60, leaf)
+    assert status_of(anchored, 7) == (SUPERSEDED, mined.time, 65535, 60, leaf)
     values = {
         "logId": anchored.log_id,
         "index": 7,
-        "state": REFUNDED,
+        "state": SUPERSEDED,
         "previousState": ACTIVE,
         "leaf": anchored.tree.leaves[7],
         "reason": 65535,
@@ -80,31 +115,51 @@ def test_status_is_the_same_at_every_head_that_covers_the_record(log: LogDriver)
     log.publish(100)
     mined = change(log, log.entry(7), log.entry(60))
     record = log.entry(7, early[0])
-    assert log.contract.view("statusOf", log.log_id, early, record)[:2] == (REFUNDED, mined.time)
-    assert status_of(log, 7)[:2] == (REFUNDED, mined.time)
+    assert log.contract.view("statusOf", log.log_id, early, record)[:2] == (SUPERSEDED, mined.time)
+    assert status_of(log, 7)[:2] == (SUPERSEDED, mined.time)
     with pytest.raises(RevertedError, match="EntryOutOfRange"):
         log.contract.view("statusOf", log.log_id, early, log.entry(60))
 
 
-def test_a_refund_is_final(anchored: LogDriver) -> None:
-    """A refunded purchase is not refunded again, not reinstated and nothing else."""
-    mined = change(anchored, anchored.entry(7), anchored.entry(60))
-    before = status_of(anchored, 7)
-    for state in range(6):
-        values = {"logId": anchored.log_id, "index": 7, "from": REFUNDED, "to": state}
-        error = refused(anchored, anchored.entry(7), anchored.entry(61), state=state)
-        assert error == ("ChangeNotAllowed", values)
-    assert status_of(anchored, 7) == before
-    assert before[1] == mined.time
+@pytest.mark.parametrize(("kind", "state", "to"), ALL_CHANGES)
+def test_each_kind_has_its_changes_and_no_other(
+    contracts: dict[str, Deployed], kind: str, state: int, to: int
+) -> None:
+    """From each state a record can have, each change that the kind has is made, and each other one refused."""
+    log = opened(contracts[kind])
+    log.publish(100)
+    if state != ACTIVE:
+        change(log, log.entry(7), log.entry(8), state=state)
+    before = status_of(log, 7)
+    if to in RULES[kind][state]:
+        mined = change(log, log.entry(7), log.entry(60), state=to, reason=2)
+        assert mined.events[0][1]["previousState"] == state
+        assert status_of(log, 7) == (to, mined.time, 2, 60, log.tree.leaves[60])
+        return
+    values = {"logId": log.log_id, "index": 7, "from": state, "to": to}
+    assert refused(log, log.entry(7), log.entry(60), state=to) == ("ChangeNotAllowed", values)
+    assert status_of(log, 7) == before
 
 
-@pytest.mark.parametrize("state", [ACTIVE, SUSPENDED, REVOKED, SUPERSEDED, WITHDRAWN])
-def test_purchases_have_no_other_state(anchored: LogDriver, state: int) -> None:
-    """A purchase is refunded or left alone."""
-    values = {"logId": anchored.log_id, "index": 7, "from": ACTIVE, "to": state}
-    error = refused(anchored, anchored.entry(7), anchored.entry(60), state=state)
-    assert error == ("ChangeNotAllowed", values)
-    assert status_of(anchored, 7) == NEVER_CHANGED
+@pytest.mark.parametrize("kind", RULES)
+def test_every_state_of_the_rules_is_reached(kind: str) -> None:
+    """The rules above name every state that a record of a kind can get into, and those only."""
+    rules = RULES[kind]
+    assert {to for allowed in rules.values() for to in allowed} | {ACTIVE} == set(rules)
+    assert set(RULES) == set(DEPLOYED)
+
+
+def test_certificate_is_suspended_and_reinstated_any_number_of_times(contracts: dict[str, Deployed]) -> None:
+    """A reinstated certificate is active again, with the time and the reason of that, and may be suspended anew."""
+    log = opened(contracts["CertificateRegistry"])
+    log.publish(100)
+    for round_ in range(3):
+        change(log, log.entry(7), log.entry(60 + 2 * round_), state=SUSPENDED)
+        mined = change(log, log.entry(7), log.entry(61 + 2 * round_), state=ACTIVE, reason=9)
+        leaf = log.tree.leaves[61 + 2 * round_]
+        assert status_of(log, 7) == (ACTIVE, mined.time, 9, 61 + 2 * round_, leaf)
+    change(log, log.entry(7), log.entry(70), state=REVOKED)
+    assert refused(log, log.entry(7), log.entry(71), state=ACTIVE)[0] == "ChangeNotAllowed"
 
 
 def test_states_beyond_the_last_do_not_exist(anchored: LogDriver) -> None:

@@ -177,7 +177,7 @@ def test_a_refund_is_seen_and_final(rig: AnchoringRig, view: ChainView, trusted:
         trusted.log_id, head=found.head, record=record, explanation=explanation,
         state=RecordState.REFUNDED, reason=3,
     )  # fmt: skip
-    rig.anchorer.ask("status", call, log=rig.paper.number)
+    rig.anchorer.ask("change", call, log=rig.paper.number)
     rig.settle()
     status = view.observe_status(_pointer(7, rig), trusted=trusted)
     assert status.state == "refunded"
@@ -186,7 +186,7 @@ def test_a_refund_is_seen_and_final(rig: AnchoringRig, view: ChainView, trusted:
     with pytest.raises(AnchorError):
         view.observe_status(_pointer(7), trusted=trusted)
     with pytest.raises(ContractRevertedError) as refused:
-        rig.anchorer.ask("status", call, log=rig.paper.number)
+        rig.anchorer.ask("change", call, log=rig.paper.number)
     assert refused.value.details["name"] == "ChangeNotAllowed"
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from ledger_service.chain.abi import load_artifact
+from ledger_service.chain.abi import load_artifacts
 from ledger_service.chain.account import PublisherAccount
 from ledger_service.chain.alarms import AlarmCode, Alarms
 from ledger_service.chain.anchorer import Anchorer, AnchorOptions, StepSummary
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from ledger_service.chain.source import ProofSource
     from ledger_service.errors import LedgerError
 
-PURCHASES = load_artifact("PurchaseLedger")
+ARTIFACTS = {artifact.name: artifact for artifact in load_artifacts()}
+PURCHASES = ARTIFACTS["PurchaseLedger"]
 ORIGIN = "ledger.example/logs/shop/purchases"
 
 
@@ -60,7 +61,7 @@ class AnchoringRig:
             self.database,
             self.node,
             source=source or self.logs,
-            artifacts={"PurchaseLedger": PURCHASES},
+            artifacts=ARTIFACTS,
             account=self.account,
             clock=self.clock,
             options=AnchorOptions(**({"self_anchored": False, "confirmations": 2} | options)),
@@ -136,13 +137,13 @@ class AnchoringRig:
         with self.database.read() as conn:
             return list(conn.execute(query.order_by(chain_transactions.c.id)))
 
-    def contract(self) -> CheckpointLogContract:
-        """The deployed contract."""
+    def contract(self, kind: str = "PurchaseLedger") -> CheckpointLogContract:
+        """The deployed contract of a kind."""
         chain = self.pins.pinned()
         assert chain is not None
-        pin = self.pins.contract(chain, "PurchaseLedger")
+        pin = self.pins.contract(chain, kind)
         assert pin is not None
-        return CheckpointLogContract(self.node, PURCHASES, address=pin.address)
+        return CheckpointLogContract(self.node, ARTIFACTS[kind], address=pin.address)
 
     def state(self) -> LogState | None:
         """What the contract keeps of the first log, read now."""

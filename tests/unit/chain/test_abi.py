@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from eth_utils.crypto import keccak
 
-from ledger_service.chain.abi import load_artifact
+from ledger_service.chain.abi import load_artifact, load_artifacts
 from ledger_service.chain.client import Event
 from ledger_service.chain.contract import NO_HEAD, Head, head_hash, name_revert, predict_log_id
 from ledger_service.errors import ChainUnavailableError, ContractRevertedError
@@ -17,6 +17,13 @@ LOG = b"\x01" * 32
 def word(number: int) -> bytes:
     """One word of the ABI."""
     return number.to_bytes(32, "big")
+
+
+def test_every_kind_of_log_has_its_artifact() -> None:
+    """Who verifies has each contract of ours at hand, and knows it by the hash of its code."""
+    artifacts = load_artifacts()
+    assert [each.name for each in artifacts] == ["CertificateRegistry", "DataNotary", "PurchaseLedger"]
+    assert ARTIFACT in artifacts
 
 
 def test_a_call_begins_with_its_selector() -> None:
