@@ -24,6 +24,7 @@ _STATUSES: Final[Mapping[HTTPStatus, tuple[type[errors.LedgerError], ...]]] = {
         errors.DuplicateParameterError,
         errors.IdempotencyKeyMissingError,
         errors.UsageError,
+        errors.WebhookUrlError,
     ),
     HTTPStatus.UNAUTHORIZED: (errors.UnauthenticatedError,),
     HTTPStatus.FORBIDDEN: (errors.ScopeMissingError,),
@@ -42,6 +43,8 @@ _STATUSES: Final[Mapping[HTTPStatus, tuple[type[errors.LedgerError], ...]]] = {
         errors.LogExistsError,
         errors.NotSequencedError,
         errors.StateConflictError,
+        errors.WebhookExistsError,
+        errors.WebhookLimitError,
     ),
     HTTPStatus.GONE: (errors.PayloadMissingError,),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (errors.BodyTooLargeError,),
@@ -99,6 +102,7 @@ _STATUSES: Final[Mapping[HTTPStatus, tuple[type[errors.LedgerError], ...]]] = {
         errors.ChainFileError,
         errors.ChainFileInUseError,
         errors.RpcError,
+        errors.DeliveryError,
     ),
 }
 

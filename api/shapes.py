@@ -169,3 +169,50 @@ class Readiness(Open):
     ready: bool
     reasons: list[str]
     notes: list[str]
+
+
+class WebhookOrder(Closed):
+    """Where an organization wants to hear that its records are anchored."""
+
+    url: str = Field(max_length=2000, examples=["https://hooks.example.com/ledger"])
+
+
+class Webhook(Open):
+    """An endpoint without its secret."""
+
+    id: str = Field(examples=["whe_0123456789abcdef01234567"])
+    url: str
+    created: Time
+    failures: int = Field(description="Attempts in a row that failed.")
+
+
+class WebhookSecret(Webhook):
+    """An endpoint and its signing secret, as the Standard Webhooks specification writes it."""
+
+    secret: str = Field(pattern=r"^whsec_[A-Za-z0-9+/]{43}=$")
+
+
+class WebhookList(Open):
+    """The endpoints of an organization."""
+
+    webhooks: list[Webhook]
+
+
+class WebhookDelivery(Open):
+    """One event for one endpoint."""
+
+    id: str = Field(description="The webhook-id header of every attempt.")
+    log: str
+    size: int
+    created: Time
+    state: Literal["pending", "delivered", "dead"]
+    attempts: int
+    attempted: Time | None
+    status: int | None = Field(description="What the receiver answered last.")
+    problem: str | None
+
+
+class WebhookDeliveries(Open):
+    """What an endpoint was sent."""
+
+    deliveries: list[WebhookDelivery]

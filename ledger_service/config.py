@@ -101,6 +101,17 @@ def _parse_unsafe_synchronous(value: str) -> str:
     return value
 
 
+def _parse_unsafe_webhooks(value: str) -> bool:
+    if value != "yes":
+        raise SettingsError("Only yes may be asked for; leave it out to be safe.")
+    return True
+
+
+def _parse_ports(value: str) -> tuple[int, ...]:
+    port = _whole(1, MAX_PORT)
+    return tuple(sorted({port(each.strip()) for each in value.split(",")}))
+
+
 def _whole(least: int, most: int) -> Callable[[str], int]:
     def parse(value: str) -> int:
         if not (
@@ -262,6 +273,10 @@ class Settings:
             "Processes that prepare the rows of streams; 0 prepares them in the request's thread.",
         ),
     )
+    webhook_ports: tuple[int, ...] = field(
+        default=(443,),
+        metadata=_about(_parse_ports, "Ports that webhooks may name, separated by commas.", shown="`443`"),
+    )
     log_level: str = field(
         default="info",
         metadata=_about(_parse_log_level, "Least level that is logged: debug, info, warning, error."),
@@ -279,6 +294,14 @@ class Settings:
         metadata=_about(
             _parse_unsafe_synchronous,
             "For the power-loss test only, UNSAFE: `NORMAL` or `OFF`. Acknowledged records get lost.",
+            shown="off",
+        ),
+    )
+    unsafe_webhooks: bool = field(
+        default=False,
+        metadata=_about(
+            _parse_unsafe_webhooks,
+            "For tests only, UNSAFE: `yes` lets webhooks go over plain http, to any port and to loopback.",
             shown="off",
         ),
     )

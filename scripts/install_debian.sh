@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the two things the tests need that neither PyPI nor npm carries: a PostgreSQL server and the FUSE library.
+# Installs what the tests need and neither PyPI nor npm carries: a PostgreSQL server, the FUSE library, and `ip`.
 # Installs only what is missing, and only as root on a machine with apt; otherwise prints the one line to run.
 set -eu -o pipefail
 
@@ -18,6 +18,8 @@ has_fuse() {
 
 has_postgresql || missing+=(postgresql)
 has_fuse || missing+=(fuse3)
+# For a network namespace in which every address is this machine.
+{ command -v ip || ls /usr/sbin/ip /sbin/ip; } >/dev/null 2>&1 || missing+=(iproute2)
 
 if [ ${#missing[@]} -eq 0 ]; then
   exit 0

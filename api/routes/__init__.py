@@ -6,5 +6,6 @@ from api.routes.recording import blueprint as recording
 from api.routes.records import blueprint as records
 from api.routes.tiles import blueprint as tiles
 from api.routes.verify import blueprint as verify
+from api.routes.webhooks import blueprint as webhooks
 
-BLUEPRINTS = (recording, records, verify, logs, tiles, health)
+BLUEPRINTS = (recording, records, verify, webhooks, logs, tiles, health)

@@ -16,6 +16,7 @@ class Scope(StrEnum):
 
     RECORDS_WRITE = "records:write"
     RECORDS_READ = "records:read"
+    WEBHOOKS_MANAGE = "webhooks:manage"
 
 
 def format_scopes(scopes: Iterable[Scope]) -> str:

@@ -20,6 +20,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "init": "Make the data directory, keys and database.",
     "org": "Organizations: create, list.",
     "key": "API keys: create, list, revoke.",
+    "webhook": "Webhooks: create, list, deliveries, remove.",
     "serve": "Run the service.",
     "chain": "Run the embedded chain's node alone.",
     "record": "Record rows of a file through a running service.",

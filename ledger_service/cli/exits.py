@@ -37,6 +37,7 @@ _EXITS: Final[Mapping[int, tuple[type[errors.LedgerError], ...]]] = {
         errors.SettingsError,
         errors.UnauthenticatedError,
         errors.ScopeMissingError,
+        errors.WebhookUrlError,
     ),
 }
 # Every class stands here or above, so that none falls into a default by oversight (a test says so).
@@ -93,6 +94,9 @@ _FAILURES: Final[tuple[type[errors.LedgerError], ...]] = (
     errors.UnsupportedMediaTypeError,
     errors.MethodNotAllowedError,
     errors.InternalError,
+    errors.WebhookExistsError,
+    errors.WebhookLimitError,
+    errors.DeliveryError,
 )
 
 EXIT_OF: Final[Mapping[str, int]] = {

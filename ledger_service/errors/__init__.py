@@ -88,6 +88,12 @@ from ledger_service.errors.surface import (
 from ledger_service.errors.tree import (
     LedgerError,
 )
+from ledger_service.errors.webhooks import (
+    DeliveryError,
+    WebhookExistsError,
+    WebhookLimitError,
+    WebhookUrlError,
+)
 
 __all__ = [
     "AnchorError",
@@ -109,6 +115,7 @@ __all__ = [
     "ContractRevertedError",
     "CorruptLogError",
     "CouldNotCheckError",
+    "DeliveryError",
     "DiskFullError",
     "DuplicateParameterError",
     "EvidenceError",
@@ -161,4 +168,7 @@ __all__ = [
     "UnsafeStorageError",
     "UnsupportedMediaTypeError",
     "UsageError",
+    "WebhookExistsError",
+    "WebhookLimitError",
+    "WebhookUrlError",
 ]

@@ -36,6 +36,12 @@ NAMES: Final[dict[str, str]] = {
     "records.keys": "Keys of data subjects are stored, before the records of a bulk request are prepared.",
     "storage.migrate": "The schema is brought to the newest revision.",
     "vault.key-file": "A key file gets its final name.",
+    "webhooks.claim": "An event is claimed for an attempt, before it is sent.",
+    "webhooks.collect": "Events about what became final are stored, and up to where each endpoint was told.",
+    "webhooks.forget": "Old events are deleted.",
+    "webhooks.register": "An endpoint is stored with its sealed secret.",
+    "webhooks.remove": "An endpoint, its secret and its events are deleted.",
+    "webhooks.settle": "What became of an attempt to deliver is stored.",
 }
 """Every failpoint in the code and what happens there. A test compares this list with the code."""
 

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from ledger_service.verification.judge import Judge, TrustDocuments
     from ledger_service.verification.log_signers import LogSigners
     from ledger_service.verification.recorder import Pending, Recorded, Recorder
+    from ledger_service.webhooks.courier import Courier
+    from ledger_service.webhooks.endpoints import Endpoints
     from ledger_service.wiring.keeper import Keeper
 
 # A log that continues another is found at most this much later in a process that has just seen the old one.
@@ -84,6 +86,8 @@ class Service:
     recorder: Recorder
     bulk_writer: BulkWriter
     preparer: BulkPreparer
+    webhooks: Endpoints
+    courier: Courier
     keeper: Keeper | None
     log_kinds: Mapping[str, tuple[str, ...]]
     _remembered: dict[tuple[int, str], tuple[LogRow, datetime]] = field(default_factory=dict)
@@ -97,15 +101,17 @@ class Service:
         self.stop()
 
     def start(self) -> None:
-        """Begin to sign, once the database was compared with the chain, and to anchor."""
+        """Begin to sign, once the database was compared with the chain, to anchor, and to tell of it."""
         if self.keeper is None:
             raise NotReadyError("No chain is known: the embedded one was never started here.")
         self.keeper.start()
+        self.courier.start()
 
     def stop(self) -> None:
         """Finish what was accepted, then close everything."""
         if self.keeper is not None:
             self.keeper.stop()
+        self.courier.stop()
         self.preparer.close()
         self.database.close()
 

@@ -11,6 +11,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from pydantic import ValidationError
 
 from api.bodies import BODIES
+from ledger_service.accounts.scopes import Scope
 from ledger_service.clock import SystemClock
 from ledger_service.errors import InvalidPayloadError
 from ledger_service.wiring.kinds import KINDS
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 # Public calls take a key as well, since some answer more with one.
 SECURITY: tuple[list[dict[str, list[str]]], ...] = (
     [{}, {"apiKey": []}],
-    [{"apiKey": ["records:write"]}],
-    [{"apiKey": ["records:read"]}],
+    *([{"apiKey": [scope.value]}] for scope in Scope),
 )
 STEERING = {"publish_digest"}
 NOT_DESCRIBED = {"openapi.spec", "static"}
@@ -81,6 +81,8 @@ def test_the_calls_of_the_design_are_there(document: Any) -> None:
         "/v1/records/{record_id}/payload",
         "/v1/records/{record_id}/evidence",
         "/v1/verify",
+        "/v1/orgs/{org}/webhooks",
+        "/v1/orgs/{org}/webhooks/{webhook}/deliveries",
         "/v1/logs",
         "/v1/logs/{org}/{collection}",
         "/v1/logs/{org}/{collection}/consistency",

@@ -1,0 +1,1 @@
+"""Webhooks: an organization's own servers hear when its records are anchored."""
