@@ -31,7 +31,6 @@ from tests.support.ssrf_payloads import (
     INSIDE_V4,
     INSIDE_V6,
     PUBLIC_V4,
-    PUBLIC_V6,
     Payload,
     all_payloads,
 )

@@ -18,7 +18,20 @@ if TYPE_CHECKING:
 
     from tests.unit.cli.conftest import Ended
 
-NAMES = ["init", "org", "key", "serve", "chain", "record", "proof", "verify", "audit", "trust", "doctor"]
+NAMES = [
+    "init",
+    "org",
+    "key",
+    "webhook",
+    "serve",
+    "chain",
+    "record",
+    "proof",
+    "verify",
+    "audit",
+    "trust",
+    "doctor",
+]
 
 
 def leaves() -> list[tuple[str, ...]]:
