@@ -43,7 +43,7 @@ def register(org: str) -> Response:
     order = parse_object(read_body(_LARGEST_ORDER))
     if order.keys() != {"url"} or type(order["url"]) is not str:
         raise BadRequestError('The body must be {"url": "https://…"}.')
-    made = service().webhooks.register(caller.org, order["url"])
+    made = service().webhooks.endpoints.register(caller.org, order["url"])
     return json_answer({**describe_endpoint(made.endpoint), "secret": made.secret}, status=201)
 
 
@@ -58,7 +58,9 @@ def register(org: str) -> Response:
 def all_webhooks(org: str) -> Response:
     """List the endpoints, without their secrets."""
     caller = required_caller(org, scope=Scope.WEBHOOKS_MANAGE)
-    return json_answer({"webhooks": [describe_endpoint(each) for each in service().webhooks.all(caller.org)]})
+    return json_answer(
+        {"webhooks": [describe_endpoint(each) for each in service().webhooks.endpoints.all(caller.org)]}
+    )
 
 
 @blueprint.get("/v1/orgs/<org>/webhooks/<webhook>/deliveries")
@@ -72,7 +74,7 @@ def all_webhooks(org: str) -> Response:
 def deliveries(org: str, webhook: str) -> Response:
     """Show what an endpoint was sent and what became of it. What it answered is never shown, but its status."""
     caller = required_caller(org, scope=Scope.WEBHOOKS_MANAGE)
-    found = service().webhooks.deliveries(caller.org, webhook)
+    found = service().webhooks.endpoints.deliveries(caller.org, webhook)
     return json_answer({"deliveries": [describe_delivery(each) for each in found]})
 
 
@@ -87,5 +89,5 @@ def deliveries(org: str, webhook: str) -> Response:
 def remove(org: str, webhook: str) -> Response:
     """Forget an endpoint, its secret and everything it was owed."""
     caller = required_caller(org, scope=Scope.WEBHOOKS_MANAGE)
-    service().webhooks.remove(caller.org, webhook)
+    service().webhooks.endpoints.remove(caller.org, webhook)
     return bytes_answer(b"", status=204)

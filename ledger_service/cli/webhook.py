@@ -23,7 +23,7 @@ def webhook() -> None:
 def create(org: str, url: str, *, as_json: bool) -> None:
     """Register an endpoint and print its signing secret, this once."""
     with local_service() as service:
-        made = service.webhooks.register(service.organizations.find(org), url)
+        made = service.webhooks.endpoints.register(service.organizations.find(org), url)
     if as_json:
         say_json({**describe_endpoint(made.endpoint), "secret": made.secret})
     else:
@@ -37,7 +37,10 @@ def create(org: str, url: str, *, as_json: bool) -> None:
 def list_(org: str, *, as_json: bool) -> None:
     """List an organization's endpoints, without their secrets."""
     with local_service() as service:
-        found = [describe_endpoint(each) for each in service.webhooks.all(service.organizations.find(org))]
+        found = [
+            describe_endpoint(each)
+            for each in service.webhooks.endpoints.all(service.organizations.find(org))
+        ]
     if as_json:
         say_json(found)
     else:
@@ -53,7 +56,7 @@ def list_(org: str, *, as_json: bool) -> None:
 def deliveries(org: str, endpoint: str, *, as_json: bool) -> None:
     """Show the newest events of an endpoint and what became of them."""
     with local_service() as service:
-        wanted = service.webhooks.deliveries(service.organizations.find(org), endpoint)
+        wanted = service.webhooks.endpoints.deliveries(service.organizations.find(org), endpoint)
     found = [describe_delivery(each) for each in wanted]
     if as_json:
         say_json(found)
@@ -71,8 +74,8 @@ def remove(org: str, endpoint: str, *, dry_run: bool) -> None:
     with local_service() as service:
         owner = service.organizations.find(org)
         if dry_run:
-            service.webhooks.deliveries(owner, endpoint)
+            service.webhooks.endpoints.deliveries(owner, endpoint)
             click.echo(f"Would remove {endpoint} of {org}.")
             return
-        service.webhooks.remove(owner, endpoint)
+        service.webhooks.endpoints.remove(owner, endpoint)
     click.echo(f"Removed {endpoint} of {org}.")

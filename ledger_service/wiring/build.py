@@ -12,7 +12,7 @@ from ledger_service.accounts.api_keys import ApiKeys
 from ledger_service.accounts.organizations import Organizations
 from ledger_service.chain.alarms import Alarms
 from ledger_service.clock import SystemClock
-from ledger_service.errors import LedgerError, StorageFatalError
+from ledger_service.errors import StorageFatalError
 from ledger_service.log.bulk_writer import BulkWriter
 from ledger_service.log.ledger_thread import LedgerThread
 from ledger_service.log.reader import LogReader
@@ -26,11 +26,6 @@ from ledger_service.verification.archive import Archive
 from ledger_service.verification.judge import IssuerKeys, Judge
 from ledger_service.verification.log_signers import LogSigners
 from ledger_service.verification.recorder import Recorder
-from ledger_service.webhooks.courier import Courier
-from ledger_service.webhooks.destinations import Reach
-from ledger_service.webhooks.endpoints import Endpoints
-from ledger_service.webhooks.outbox import Outbox
-from ledger_service.webhooks.sender import Sender
 from ledger_service.wiring.installation import (
     check_installation,
     load_key_wrapper,
@@ -38,12 +33,14 @@ from ledger_service.wiring.installation import (
 )
 from ledger_service.wiring.kinds import KINDS, LOG_KINDS
 from ledger_service.wiring.service import Service
+from ledger_service.wiring.webhooks import build_webhooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ledger_service.clock import Clock
     from ledger_service.config import Settings
+    from ledger_service.errors import LedgerError
     from ledger_service.log.directory import LogRow
     from ledger_service.records.kinds import KindRegistry
     from ledger_service.storage.engine import Database
@@ -89,7 +86,6 @@ def build(
         chain_view=None if chain is None else chain.view,
         clock=clock,
     )
-    webhooks, courier = _build_webhooks(settings, database, keyring, clock=clock)
     return Service(
         settings=settings,
         clock=clock,
@@ -108,8 +104,7 @@ def build(
         recorder=writing.recorder,
         bulk_writer=writing.bulk_writer,
         preparer=writing.preparer,
-        webhooks=webhooks,
-        courier=courier,
+        webhooks=build_webhooks(settings, database, keyring, clock=clock),
         keeper=None if chain is None else chain.keeper,
         log_kinds=LOG_KINDS,
     )
@@ -164,26 +159,6 @@ def _build_writing(
         chunk_lines=settings.bulk_batch,
     )
     return _Writing(intake, ledger, recorder, bulk_writer, preparer)
-
-
-def _build_webhooks(
-    settings: Settings, database: Database, keyring: Keyring, *, clock: Clock
-) -> tuple[Endpoints, Courier]:
-    reach = Reach(settings.webhook_ports, unsafe_local=settings.unsafe_webhooks)
-    entropy = secrets.token_bytes
-    endpoints = Endpoints(database, keyring, reach=reach, clock=clock, entropy=entropy)
-    outbox = Outbox(database, endpoints, clock=clock, entropy=entropy)
-    courier = Courier(
-        outbox, Sender(reach), clock=clock, poll_s=settings.chain_poll_s, report=_report_webhooks
-    )
-    return endpoints, courier
-
-
-def _report_webhooks(error: Exception) -> None:
-    if isinstance(error, LedgerError):
-        _log.warning("webhooks", code=error.code, detail=error.text, details=error.details)
-    else:
-        _log.error("webhooks", kind=type(error).__name__, exc_info=error)
 
 
 def _stay(error: LedgerError) -> None:

@@ -39,9 +39,8 @@ if TYPE_CHECKING:
     from ledger_service.verification.judge import Judge, TrustDocuments
     from ledger_service.verification.log_signers import LogSigners
     from ledger_service.verification.recorder import Pending, Recorded, Recorder
-    from ledger_service.webhooks.courier import Courier
-    from ledger_service.webhooks.endpoints import Endpoints
     from ledger_service.wiring.keeper import Keeper
+    from ledger_service.wiring.webhooks import Webhooks
 
 # A log that continues another is found at most this much later in a process that has just seen the old one.
 _REMEMBERED_FOR: Final = timedelta(seconds=5)
@@ -86,8 +85,7 @@ class Service:
     recorder: Recorder
     bulk_writer: BulkWriter
     preparer: BulkPreparer
-    webhooks: Endpoints
-    courier: Courier
+    webhooks: Webhooks
     keeper: Keeper | None
     log_kinds: Mapping[str, tuple[str, ...]]
     _remembered: dict[tuple[int, str], tuple[LogRow, datetime]] = field(default_factory=dict)
@@ -105,13 +103,13 @@ class Service:
         if self.keeper is None:
             raise NotReadyError("No chain is known: the embedded one was never started here.")
         self.keeper.start()
-        self.courier.start()
+        self.webhooks.courier.start()
 
     def stop(self) -> None:
         """Finish what was accepted, then close everything."""
         if self.keeper is not None:
             self.keeper.stop()
-        self.courier.stop()
+        self.webhooks.courier.stop()
         self.preparer.close()
         self.database.close()
 
