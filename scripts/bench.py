@@ -57,10 +57,10 @@ def main() -> None:
     entries = parser.parse_args().entries
     print(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, Python {platform.python_version()}, {os.cpu_count()} cores, "
           f"load {os.getloadavg()[0]:.1f} at the start\n")  # fmt: skip
-    sample = list(bench_core.purchases(0, 40_000))
+    sample = list(bench_core.purchases(0, 100_000))
     bare = floor(sample)[0] / len(sample)
     line("floor: parse, hash, seal, insert, bare", f"{1 / bare:,.0f}/s", f"{bare * 1e6:.0f} us a record")
-    one, both = bulk(records=40_000, workers=0), bulk(records=40_000, workers=2)
+    one, both = bulk(records=100_000, workers=0), bulk(records=100_000, workers=2)
     line("bulk, one process", f"{1 / one:,.0f}/s", f"{bare / one:.2f} of the floor")
     line("bulk, both cores", f"{1 / both:,.0f}/s", f"{bare / both:.2f} of the floor")
     count, taken = one_transaction_per_record(seconds=15)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any, Final
 
 import orjson
 
 from ledger_service.records.kinds import FieldProblem, refuse
 
-_NAME_END: Final = re.compile(rb'"[ \t\r\n]*:')
+_WHITE: Final = b" \t\r\n"
 
 
 def parse_object(data: bytes) -> dict[str, Any]:
@@ -27,7 +26,7 @@ def parse_object(data: bytes) -> dict[str, Any]:
         raise refuse([_whole("must be one JSON object")])
     # Each name ends in a quote and a colon, so as many of those as there are names leave no room for a
     # doubled one. A text that begins with a colon looks the same; then the slower reader decides.
-    if len(_NAME_END.findall(data)) != _count_names(value):
+    if data.translate(None, _WHITE).count(b'":') != _count_names(value):
         _refuse_doubled(data)
     return value
 
