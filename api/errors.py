@@ -32,6 +32,7 @@ _STATUSES: Final[Mapping[HTTPStatus, tuple[type[errors.LedgerError], ...]]] = {
         errors.NotFoundError,
         errors.UnknownKeyError,
         errors.UnknownRecordError,
+        errors.UnknownSubjectError,
         errors.UnknownLogError,
         errors.UnknownEntryError,
         errors.UnknownCheckpointError,

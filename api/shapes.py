@@ -5,9 +5,11 @@ The closed shapes (`extra="forbid"`) are those that the service refuses to exten
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from ledger_service.records.erasure import REASONS
 
 Time = Annotated[
     str,
@@ -15,6 +17,11 @@ Time = Annotated[
         pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$", examples=["2026-11-22T01:02:03Z"]
     ),
 ]
+if TYPE_CHECKING:
+    Reason = str
+else:
+    # A list made at run time is no type to mypy, but exactly one to pydantic.
+    Reason = Literal[REASONS]
 Stage = Literal["accepted", "sequenced", "published", "anchored", "final"]
 State = Literal["active", "suspended", "revoked", "refunded", "superseded", "withdrawn"]
 
@@ -40,6 +47,28 @@ class Problem(Open):
     code: str
     detail: str
     errors: dict[str, Any] | None = None
+
+
+class ErasureOrder(Closed):
+    """Why the contents of a subject's records are destroyed. The reason becomes public, the subject does not."""
+
+    reason: Reason
+
+
+class ErasureCertificate(Open):
+    """What was destroyed, when, and from when on no backup holds it; signed by the status keys of the logs."""
+
+    v: Literal["audit-ledger/erasure-certificate/v1"]
+    org: str
+    reason: Reason
+    erased: Time
+    unrecoverable: Time
+    records: int
+    entries: list[dict[str, Any]] = Field(description="The erasure's entry in each log: log, index, leaf.")
+    pages: Literal["overwritten", "pending", "vacuumed"] = Field(
+        description="What is left in the database's own files: nothing; old pages until a reader ends; freed space."
+    )
+    signatures: list[dict[str, Any]]
 
 
 class Payload(Open):

@@ -277,6 +277,13 @@ class Settings:
         default=(443,),
         metadata=_about(_parse_ports, "Ports that webhooks may name, separated by commas.", shown="`443`"),
     )
+    backup_days: int = field(
+        default=35,
+        metadata=_about(
+            _whole(0, 3_650),
+            "Days for which backups of the database are kept. Erasure certificates promise that none is older.",
+        ),
+    )
     log_level: str = field(
         default="info",
         metadata=_about(_parse_log_level, "Least level that is logged: debug, info, warning, error."),

@@ -4,8 +4,9 @@ from api.routes.health import blueprint as health
 from api.routes.logs import blueprint as logs
 from api.routes.recording import blueprint as recording
 from api.routes.records import blueprint as records
+from api.routes.subjects import blueprint as subjects
 from api.routes.tiles import blueprint as tiles
 from api.routes.verify import blueprint as verify
 from api.routes.webhooks import blueprint as webhooks
 
-BLUEPRINTS = (recording, records, verify, webhooks, logs, tiles, health)
+BLUEPRINTS = (recording, records, subjects, verify, webhooks, logs, tiles, health)

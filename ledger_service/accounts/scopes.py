@@ -17,6 +17,7 @@ class Scope(StrEnum):
     RECORDS_WRITE = "records:write"
     RECORDS_READ = "records:read"
     WEBHOOKS_MANAGE = "webhooks:manage"
+    SUBJECTS_ERASE = "subjects:erase"
 
 
 def format_scopes(scopes: Iterable[Scope]) -> str:

@@ -25,6 +25,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "chain": "Run the embedded chain's node alone.",
     "record": "Record rows of a file through a running service.",
     "proof": "Fetch the evidence of a record.",
+    "erase": "Destroy the contents of a data subject's records.",
     "verify": "Check evidence, offline.",
     "audit": "Recompute everything from the stored bytes.",
     "trust": "Export what an outsider needs to check evidence.",

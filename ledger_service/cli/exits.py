@@ -68,6 +68,7 @@ _FAILURES: Final[tuple[type[errors.LedgerError], ...]] = (
     errors.UnknownKindError,
     errors.IdempotencyConflictError,
     errors.UnknownRecordError,
+    errors.UnknownSubjectError,
     errors.PayloadMissingError,
     errors.LogError,
     errors.UnknownLogError,

@@ -53,6 +53,7 @@ from ledger_service.errors.records import (
     UnknownKindError,
     UnknownReasonError,
     UnknownRecordError,
+    UnknownSubjectError,
 )
 from ledger_service.errors.storage import (
     DiskFullError,
@@ -165,6 +166,7 @@ __all__ = [
     "UnknownLogError",
     "UnknownReasonError",
     "UnknownRecordError",
+    "UnknownSubjectError",
     "UnsafeStorageError",
     "UnsupportedMediaTypeError",
     "UsageError",

@@ -33,6 +33,13 @@ class UnknownRecordError(LedgerError):
     message = "There is no record of this id."
 
 
+class UnknownSubjectError(LedgerError):
+    """A data subject of whom nothing is kept, or nothing any more."""
+
+    code = "unknown_subject"
+    message = "Nothing is kept of this data subject."
+
+
 class PayloadMissingError(LedgerError):
     """A record whose payload, salt or key is gone, so that its contents cannot be shown any more."""
 

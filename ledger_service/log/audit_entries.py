@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import Select, bindparam, select
 
 from ledger_service.errors import KeyUnavailableError, LedgerError
+from ledger_service.log.audit_erasures import ErasureAudit
 from ledger_service.log.tables import log_entries
 from ledger_service.proofs.canonical import encode_base64url
 from ledger_service.proofs.entry import Entry, parse_entry
 from ledger_service.proofs.merkle import leaf_hash
 from ledger_service.proofs.opening import OPENING_KIND, OPENING_SCHEMA, parse_opening
+from ledger_service.records.erasure import ERASURE
 from ledger_service.records.history import unseal
 from ledger_service.records.tables import outbox, record_salts, records, sealed_payloads
 from ledger_service.storage.metadata import to_instant
@@ -64,7 +66,7 @@ _WAITING: Final[Select[Any]] = (
 class EntryAudit:
     """Checks the entries of one log, one row at a time."""
 
-    __slots__ = ("_conn", "_keyring", "_keys", "_log", "_report", "_schemas")
+    __slots__ = ("_conn", "_erasures", "_keyring", "_keys", "_log", "_next", "_report", "_schemas")
 
     def __init__(
         self,
@@ -82,6 +84,8 @@ class EntryAudit:
         self._keyring = keyring
         self._schemas = {**schemas, OPENING_KIND: OPENING_SCHEMA}
         self._keys: dict[int, bytes] = {}
+        self._erasures = ErasureAudit(log, report=report)
+        self._next = 0
 
     def sequenced(self) -> Iterator[tuple[int, bytes]]:
         """Check every entry of the log and yield its index and the hash of its bytes, in order."""
@@ -90,18 +94,22 @@ class EntryAudit:
             self._learn_keys(page)
             for row in page:
                 where = f"{self._log.origin} entry {row.idx}"
+                self._next = row.idx + 1
                 yield row.idx, self._check_row(row, where, index=row.idx)
             first = page[-1].idx + 1
 
     def waiting(self) -> None:
-        """Check every record that waits for an index."""
+        """Check every record that waits for an index, and then whether what is missing was erased."""
         after = -1
         while page := self._conn.execute(_WAITING, {"log": self._log.id, "after": after}).all():
             self._learn_keys(page)
             for row in page:
                 self._report.looked_at["waiting"] += 1
                 self._check_row(row, f"{self._log.origin} waiting record {row.record}", index=None)
+                # What waits gets its index in this order, and an erasure names it by that.
+                self._next += 1
             after = page[-1].record
+        self._erasures.finish()
 
     def _check_row(self, row: Row[Any], where: str, *, index: int | None) -> bytes:
         try:
@@ -150,7 +158,7 @@ class EntryAudit:
         if schema is None or schema.hash != claim.schema:
             self._report.add("schema_unknown", where, "the entry's schema is not the one of its kind")
         else:
-            self._check_payload(entry, row, schema, where)
+            self._check_payload(entry, row, schema, where, place=self._next if index is None else index)
 
     def _check_opening(self, entry: Entry, where: str) -> None:
         opening = parse_opening(entry)
@@ -158,23 +166,26 @@ class EntryAudit:
         if fixed != (self._log.origin, self._log.org, self._log.kinds, self._log.vkeys):
             self._report.add("opening_differs", where, "the log is not kept as its opening fixed it")
 
-    def _check_payload(self, entry: Entry, row: Row[Any], schema: Schema, where: str) -> None:
+    def _check_payload(self, entry: Entry, row: Row[Any], schema: Schema, where: str, *, place: int) -> None:
         claim = entry.claim
         if claim.commitment is None:
             if schema.private or row.sealed is not None or row.salt is not None:
                 self._report.add("payload_unbound", where, "there is a payload that no commitment binds")
             return
         if row.sealed is None or row.salt is None or row.key_id is None:
-            self._report.add(
-                "payload_missing", where, "payload, salt or key is gone, and no entry erased them"
-            )
+            self._erasures.note_missing(place, where, row.leaf, kept=row.sealed)
             return
         if self._keyring is None:
+            self._erasures.unread += claim.kind == ERASURE.name
             self._report.looked_at["payloads not opened"] += 1
             return
         try:
             key = self._key(row.key_id)
-            unseal(key, row.sealed, salt=row.salt, generation=row.generation, claim=claim, schema=schema)
+            opening = unseal(
+                key, row.sealed, salt=row.salt, generation=row.generation, claim=claim, schema=schema
+            )
+            if claim.kind == ERASURE.name:
+                self._erasures.note_erasure(opening.values, where)
         except KeyUnavailableError as error:
             self._report.add("payload_key", where, error.text)
         except LedgerError as error:

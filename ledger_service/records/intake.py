@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Final, cast
 
-from sqlalchemy import bindparam, insert, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ledger_service.errors import (
@@ -27,6 +27,7 @@ from ledger_service.proofs.types import LeafHash, RecordId
 from ledger_service.records.idempotency import find_known, store_tokens
 from ledger_service.records.outcomes import Accepted, Outcome, Rejected, Replayed
 from ledger_service.records.preparation import (
+    ERASED_FINGERPRINT,
     IdempotencyKey,
     LogTarget,
     Opening,
@@ -42,7 +43,7 @@ from ledger_service.records.preparation import (
 from ledger_service.records.tables import outbox, record_counter, record_salts, records, sealed_payloads
 from ledger_service.storage.metadata import from_instant
 from ledger_service.storage.rows import insert_rows, select_matching
-from ledger_service.vault.tables import vault_keys
+from ledger_service.vault.tables import ERASED, vault_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -118,6 +119,7 @@ class Intake:
         return _writer_keys(org), _sealing_key(org), {name: _sealing_key(key) for name, key in found.items()}
 
     def _accept(self, conn: Connection, batch: Sequence[Submission | Prepared]) -> list[Outcome]:
+        lock_counter(conn)
         orgs = {item.target.org_id for item in batch if isinstance(item, Submission)}
         org_keys = {org_id: self._keyring.org_key(conn, org_id) for org_id in sorted(orgs)}
         tokens = [_token_of(item, org_keys) for item in batch]
@@ -213,7 +215,10 @@ def _decide(
             continue
         place = (org_id, token.key, token.line)
         if (write := known.get(place)) is not None:
-            same = compare_digest(write.fingerprint, token.fingerprint)
+            # After an erasure nobody can tell whether the body is the same: the writer gets the first answer.
+            same = write.fingerprint == ERASED_FINGERPRINT or compare_digest(
+                write.fingerprint, token.fingerprint
+            )
             decided[position] = originals[write.record] if same else Rejected(IdempotencyConflictError())
         elif (earlier := first.setdefault(place, position)) == position:
             fresh.append(position)
@@ -237,8 +242,8 @@ def _find_originals(conn: Connection, numbers: set[int]) -> dict[int, Replayed]:
 def _erased_keys(conn: Connection, items: Iterable[Submission | Prepared]) -> set[int]:
     """Keys of prepared records that are gone: made or found a moment ago in a transaction of its own."""
     wanted = {item.key_id for item in items if isinstance(item, Prepared) and item.key_id is not None}
-    there = select_matching(conn, vault_keys, ("id",), equal={}, among=("id", wanted))
-    return wanted - {row[0] for row in there}
+    there = select_matching(conn, vault_keys, ("id", "kek_generation"), equal={}, among=("id", wanted))
+    return wanted - {number for number, kek_generation in there if kek_generation != ERASED}
 
 
 def _store(conn: Connection, made: Mapping[int, tuple[Prepared, Opening | None]]) -> dict[int, Accepted]:
@@ -284,6 +289,18 @@ _TAKE: Final = (
     .values(last=record_counter.c.last + bindparam("count"))
     .returning(record_counter.c.last)
 )
+
+
+_LOCK: Final = select(record_counter.c.last).with_for_update()
+
+
+def lock_counter(conn: Connection) -> None:
+    """Let accepting and erasing take turns, on PostgreSQL as on SQLite, where writers do so anyway.
+
+    Otherwise a record could be sealed under a key, and stored, while that key is being erased.
+    """
+    if conn.dialect.name != "sqlite":
+        conn.execute(_LOCK)
 
 
 def _take_numbers(conn: Connection, count: int) -> int:

@@ -43,7 +43,8 @@ class ParsedRecord:
 class Kind:
     """One kind of record. Its functions are module-level ones, so that it can be sent to another process.
 
-    `collection` names the logs that hold it, and so stands in their origins; `word` stands in the URL under
+    `collection` names the logs that hold it, and so stands in their origins; it is empty for a kind that the
+    logs of every collection hold. `word` stands in the URL under
     which callers record it, None for a kind that they never record by itself. `parse(payload, now)` returns
     the fields or raises InvalidPayloadError. `subject_of(payload)` returns the subject of a payload that is
     not validated yet, or None when it has none that `parse` would take. `example` is a payload that `parse`

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 ID_BYTES: Final = 16
 FINGERPRINT_BYTES: Final = 16
+# What stands in place of a fingerprint whose subject was erased: no body has it, and any is taken for the same.
+ERASED_FINGERPRINT: Final = bytes(FINGERPRINT_BYTES)
 _FINGERPRINT_LABEL: Final = b"audit-ledger/idempotency/v1"
 _dumps: Final = orjson.dumps
 _SORTED: Final = orjson.OPT_SORT_KEYS

@@ -33,9 +33,9 @@ from ledger_service.storage.filesystem import free_bytes
 from ledger_service.storage.pool import ConnectionPool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from sqlalchemy import Connection, Engine, MetaData, RootTransaction
+    from sqlalchemy import Connection, Engine, MetaData, RootTransaction, Table
     from sqlalchemy.engine import URL
 
     from ledger_service.storage.fair_lock import FairLock
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 # Work that takes on something new. It stops first when space runs out, so that what was accepted can be
 # finished.
 _ADMITTING: Final = frozenset({"records.accept", "accounts.write", "log.open"})
+# Readers come and go within milliseconds; those that stay longer are not waited for with writers standing by.
+_JOURNAL_PATIENCE_MS: Final = 100
 DEFAULT_RESERVE_BYTES: Final = 64 * 1024 * 1024
 
 
@@ -216,11 +218,27 @@ class Database:
         with self._turn():
             conn = self._take(self._writers)
             try:
-                sqlite.empty_wal(conn)
+                sqlite.empty_wal(conn, patience_ms=_JOURNAL_PATIENCE_MS)
             except BaseException as error:  # noqa: BLE001  it is always raised again
                 self._end(conn, self._writers)
                 self._raise_typed(error)
             self._writers.give(conn)
+
+    def vacuum(self, tables: Iterable[Table]) -> None:
+        """Let PostgreSQL free what was overwritten or deleted in these tables; SQLite does so at once.
+
+        The space is used again and not overwritten before: what must be gone for good has to lie there sealed.
+        """
+        if self.dialect != "postgresql":
+            return
+        try:
+            # It cannot run inside a transaction.
+            with self._engines[1].connect() as conn:
+                alone = conn.execution_options(isolation_level="AUTOCOMMIT")
+                for table in tables:
+                    alone.exec_driver_sql(f"VACUUM {table.name}")
+        except Exception as error:  # noqa: BLE001  it is always raised again
+            self._raise_typed(error)
 
     def close(self) -> None:
         """Close the connections that are not in use."""

@@ -128,9 +128,18 @@ def writer_lock(path: Path) -> FairLock:
         return _locks.setdefault(path.resolve(), FairLock())
 
 
-def empty_wal(conn: Connection) -> None:
-    """Checkpoint everything and cut the WAL to nothing; StorageBusyError while a reader still needs it."""
-    (busy, _frames, _moved) = _driver_connection(conn).execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+def empty_wal(conn: Connection, *, patience_ms: int) -> None:
+    """Checkpoint everything and cut the WAL to nothing.
+
+    Raises StorageBusyError while readers still need it after `patience_ms`, for which all writers wait.
+    """
+    driver = _driver_connection(conn)
+    (timeout,) = driver.execute("PRAGMA busy_timeout").fetchone()
+    driver.execute(f"PRAGMA busy_timeout={patience_ms}")
+    try:
+        (busy, _frames, _moved) = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={timeout}")
     if busy:
         raise StorageBusyError
 

@@ -11,14 +11,14 @@ import os
 from dataclasses import dataclass, field
 from hmac import digest as hmac_digest
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 
 from ledger_service.errors import KeyUnavailableError
 from ledger_service.storage.rows import Value, insert_rows, select_matching
 from ledger_service.vault.blind_index import blind_index
-from ledger_service.vault.tables import vault_keys
+from ledger_service.vault.tables import ERASED, vault_keys
 from ledger_service.vault.wrapping import KEY_BYTES, KeyWrapper
 
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 _FIRST_GENERATION: Final = 1
 _COLUMNS: Final = ("org_id", "scope", "lookup", "generation", "kek_generation", "wrapped")
-_NUMBERED: Final = ("id", "org_id", "scope", "lookup", "generation", "wrapped")
+_NUMBERED: Final = ("id", "org_id", "scope", "lookup", "generation", "kek_generation", "wrapped")
+_LOOKUP_BYTES: Final = 16
+_TAG_BYTES: Final = 16
 _FOUND: Final = ("lookup", "id", "generation", "wrapped")
 
 
@@ -105,7 +107,7 @@ class Keyring:
     def key_of(self, conn: Connection, key_id: int) -> SubjectKey:
         """Return a key by its number, to open what it sealed; KeyUnavailableError when it was erased."""
         row = conn.execute(select(vault_keys).where(vault_keys.c.id == key_id)).one_or_none()
-        if row is None:
+        if row is None or row.kek_generation == ERASED:
             raise KeyUnavailableError("The key was erased.", key_id=key_id)
         purpose = _purpose(row.org_id, row.scope, row.lookup, row.generation)
         return SubjectKey(row.id, row.generation, self._wrapper.unwrap(row.wrapped, purpose=purpose))
@@ -118,12 +120,34 @@ class Keyring:
             number: SubjectKey(
                 number, generation, unwrap(wrapped, purpose=_purpose(org_id, scope, lookup, generation))
             )
-            for number, org_id, scope, lookup, generation, wrapped in rows
+            for number, org_id, scope, lookup, generation, kek_generation, wrapped in rows
+            if kek_generation != ERASED
         }
+
+    def subject_lookup(self, conn: Connection, org_id: int, subject: str) -> bytes:
+        """Return the blind index of a subject; raises KeyUnavailableError when the organization has no key."""
+        return _lookups(self.existing_org_key(conn, org_id), [subject])[subject]
+
+    def find_subject(self, conn: Connection, org_id: int, lookup: bytes) -> SubjectKey | None:
+        """Return the key of the subject of this blind index, or None when there is none, or none any more."""
+        return self._find(conn, org_id, "subject", [lookup]).get(lookup)
+
+    def erase(self, conn: Connection, key_id: int) -> None:
+        """Overwrite a subject's key where it stands: what it sealed opens never again."""
+        wrapped: Any = b""
+        if conn.dialect.name == "sqlite":
+            # As many bytes as before, so that SQLite writes over them.
+            wrapped = func.zeroblob(func.length(vault_keys.c.wrapped))
+        conn.execute(
+            update(vault_keys)
+            .where(vault_keys.c.id == key_id, vault_keys.c.scope == "subject")
+            .values(lookup=self._entropy(_LOOKUP_BYTES), kek_generation=ERASED, wrapped=wrapped)
+        )
 
     def check_wrapper(self, conn: Connection) -> None:
         """Raise KeyUnavailableError when the keys here are wrapped by a key-encryption key not ours."""
-        first = conn.execute(select(vault_keys.c.id).order_by(vault_keys.c.id.desc()).limit(1)).scalar()
+        newest = select(vault_keys.c.id).where(vault_keys.c.kek_generation != ERASED)
+        first = conn.execute(newest.order_by(vault_keys.c.id.desc()).limit(1)).scalar()
         if first is not None:
             self.key_of(conn, first)
 
@@ -166,6 +190,11 @@ class Keyring:
         ]
         insert_rows(conn, vault_keys, _COLUMNS, rows, ignore_conflicts=True)
         return dict(zip(wrapped, keys, strict=True))
+
+
+def key_tag(key: SubjectKey) -> bytes:
+    """Return 16 bytes that tell this key from any other and say nothing about it once it is gone."""
+    return hmac_digest(key.key, b"audit-ledger/subject-key/tag/v1", "sha256")[:_TAG_BYTES]
 
 
 def _lookups(org: OrgKey, subjects: Iterable[str]) -> dict[str, bytes]:

@@ -8,8 +8,12 @@ from sqlalchemy import Table, UniqueConstraint
 
 from ledger_service.storage.metadata import blob, integer, metadata, row_id, text
 
-# One row is one key: of an organization, or of one data subject of it. Deleting the row erases whatever the
-# key sealed. Numbers are never given out twice, since sealed payloads refer to them.
+ERASED: Final = 0
+"""In place of the generation of the key that wraps it: this key was erased, and its row overwritten."""
+
+# One row is one key: of an organization, or of one data subject of it. Overwriting it erases whatever the
+# key sealed; the row stays (`records/destruction.py` says why). Numbers are never given out twice, since
+# sealed payloads refer to them.
 vault_keys: Final = Table(
     "vault_keys",
     metadata,

@@ -9,6 +9,7 @@ from ledger_service.proofs.note import ALG_ED25519, make_vkey
 from ledger_service.proofs.status import (
     ACTIVE,
     AsOf,
+    SignedProof,
     StatusChange,
     StatusStatement,
     signed_proof,
@@ -42,6 +43,10 @@ class StatusSigner:
         """The statement with its proof."""
         signature = self._key.sign(status_message(statement))
         return replace(statement, proof=signed_proof(self.vkey, signature))
+
+    def certify(self, message: bytes) -> SignedProof:
+        """The signature over another message about records of this log, one that begins with its own label."""
+        return signed_proof(self.vkey, self._key.sign(message))
 
 
 def active_statement(

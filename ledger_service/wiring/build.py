@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -14,6 +15,7 @@ from ledger_service.chain.alarms import Alarms
 from ledger_service.clock import SystemClock
 from ledger_service.errors import StorageFatalError
 from ledger_service.log.bulk_writer import BulkWriter
+from ledger_service.log.eraser import Eraser
 from ledger_service.log.ledger_thread import LedgerThread
 from ledger_service.log.reader import LogReader
 from ledger_service.log.sequencer import Sequencer
@@ -23,11 +25,13 @@ from ledger_service.records.intake import Intake
 from ledger_service.vault.keyring import Keyring
 from ledger_service.vault.signing_keys import SigningKeyFiles
 from ledger_service.verification.archive import Archive
+from ledger_service.verification.erasures import Erasures
 from ledger_service.verification.judge import IssuerKeys, Judge
 from ledger_service.verification.log_signers import LogSigners
 from ledger_service.verification.recorder import Recorder
 from ledger_service.wiring.installation import (
     check_installation,
+    erasure_register,
     load_key_wrapper,
     open_checked_database,
 )
@@ -80,6 +84,9 @@ def build(
 
         ledger = writing.ledger
         chain = build_chain_side(settings, database, ledger, files=files, clock=clock, on_fatal=on_fatal)
+    erasures = _build_erasures(settings, database, keyring, signers, writing.intake, clock=clock)
+    # A restored backup holds what was erased since: nothing is served before that is gone again.
+    erasures.reapply()
     judge = Judge(
         database,
         issuer_keys=_issuer_keys(organizations, signers),
@@ -102,6 +109,7 @@ def build(
         alarms=Alarms(database, clock=clock),
         intake=writing.intake,
         recorder=writing.recorder,
+        erasures=erasures,
         bulk_writer=writing.bulk_writer,
         preparer=writing.preparer,
         webhooks=build_webhooks(settings, database, keyring, clock=clock),
@@ -159,6 +167,26 @@ def _build_writing(
         chunk_lines=settings.bulk_batch,
     )
     return _Writing(intake, ledger, recorder, bulk_writer, preparer)
+
+
+def _build_erasures(
+    settings: Settings,
+    database: Database,
+    keyring: Keyring,
+    signers: LogSigners,
+    intake: Intake,
+    *,
+    clock: Clock,
+) -> Erasures:
+    eraser = Eraser(
+        database,
+        intake,
+        keyring,
+        register=erasure_register(settings),
+        clock=clock,
+        backup_period=timedelta(days=settings.backup_days),
+    )
+    return Erasures(database, eraser, status_signer=signers.status_signer, bound_s=settings.sequence_bound_s)
 
 
 def _stay(error: LedgerError) -> None:

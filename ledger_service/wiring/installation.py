@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from ledger_service.errors import ChainUnavailableError, KeyFileError, SettingsError
 from ledger_service.storage.engine import Database
 from ledger_service.storage.filesystem import make_directory
+from ledger_service.vault.erasure_register import ErasureRegister
 from ledger_service.vault.signing_keys import SigningKeyFiles
 from ledger_service.vault.wrapping import KeyEncryptionKey, create_kek, load_kek
 
@@ -111,6 +112,11 @@ def guard_file(settings: Settings) -> Path:
     Leave it out of backups: it is what a backup is compared with.
     """
     return settings.data_dir / "guard.json"
+
+
+def erasure_register(settings: Settings) -> ErasureRegister:
+    """What was ever erased. Never restore an older one: a restored database is corrected by the newest."""
+    return ErasureRegister(settings.data_dir / "erasures.log")
 
 
 def start_embedded_chain(settings: Settings) -> EmbeddedNode | None:

@@ -7,9 +7,10 @@ from typing import Final
 from ledger_service.credentials.completions import COMPLETION
 from ledger_service.government.datasets import DATASET
 from ledger_service.marketplace.purchases import PURCHASE
+from ledger_service.records.erasure import ERASURE
 from ledger_service.records.kinds import KindRegistry
 
-KINDS: Final = KindRegistry([PURCHASE, COMPLETION, DATASET])
+KINDS: Final = KindRegistry([PURCHASE, COMPLETION, DATASET, ERASURE])
 
 # What the logs of each collection hold for ever: the opening fixes it, so kinds to come are named already.
 LOG_KINDS: Final = {

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ledger_service.storage.engine import Database
     from ledger_service.vault.keyring import Keyring
     from ledger_service.verification.archive import Archive
+    from ledger_service.verification.erasures import Erased, Erasures
     from ledger_service.verification.judge import Judge, TrustDocuments
     from ledger_service.verification.log_signers import LogSigners
     from ledger_service.verification.recorder import Pending, Recorded, Recorder
@@ -83,6 +84,7 @@ class Service:
     alarms: Alarms
     intake: Intake
     recorder: Recorder
+    erasures: Erasures
     bulk_writer: BulkWriter
     preparer: BulkPreparer
     webhooks: Webhooks
@@ -104,12 +106,14 @@ class Service:
             raise NotReadyError("No chain is known: the embedded one was never started here.")
         self.keeper.start()
         self.webhooks.courier.start()
+        self.erasures.resume()
 
     def stop(self) -> None:
         """Finish what was accepted, then close everything."""
         if self.keeper is not None:
             self.keeper.stop()
         self.webhooks.courier.stop()
+        self.erasures.stop()
         self.preparer.close()
         self.database.close()
 
@@ -150,6 +154,14 @@ class Service:
         """Record a stream of rows; raises as `record` does, and `BulkWriter.write` says what else."""
         self._check_writable()
         return self.bulk_writer.write(request)
+
+    def erase(self, org_id: int, subject: str, *, reason: str, key: str) -> Erased:
+        """Erase a data subject.
+
+        Raises what `Erasures.erase` raises, and NotReadyError or why nothing is signed.
+        """
+        self._check_writable()
+        return self.erasures.erase(org_id, subject, reason=reason, key=key)
 
     def public_log(self, org: str, collection: str) -> LogRow:
         """The newest log of an organization's collection, for anyone; raises NotFoundError."""

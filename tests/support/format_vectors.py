@@ -37,6 +37,7 @@ from ledger_service.records.preparation import (
     encode_values,
 )
 from ledger_service.wiring.kinds import KINDS
+from tests.support.erasure_certificate import make_certificate
 from tests.support.evidence_factory import EvidenceFactory, MemoryTiles
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def _kind_vector(kind: Kind) -> dict[str, Any]:
     def entropy(size: int) -> bytes:
         return bytes(next(drawn) % 256 for _ in range(size))
 
-    origin = Origin(f"ledger.example/logs/acme/{kind.collection}")
+    origin = Origin(f"ledger.example/logs/acme/{kind.collection or 'purchases'}")
     maker = RecordMaker(
         kind,
         target=LogTarget(1, origin, 1, "acme"),
@@ -160,6 +161,16 @@ def _kind_vector(kind: Kind) -> dict[str, Any]:
     }
 
 
+def erasure_vectors() -> dict[str, Any]:
+    """A certificate with the keys that signed it."""
+    certificate, keys = make_certificate()
+    return {
+        "about": ABOUT,
+        "certificate": certificate.decode(),
+        "vkeys": [format_vkey(key) for key in keys],
+    }
+
+
 def make_vectors() -> dict[str, dict[str, Any]]:
     """Return every file's content by its name."""
     factory = EvidenceFactory(records=6)
@@ -172,4 +183,5 @@ def make_vectors() -> dict[str, dict[str, Any]]:
         "checkpoint.json": checkpoint_vectors(factory),
         "evidence.json": evidence_vectors(factory),
         "kinds.json": kind_vectors(),
+        "erasure.json": erasure_vectors(),
     }

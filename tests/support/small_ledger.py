@@ -19,6 +19,7 @@ from ledger_service.log.signers import Ed25519Signer, MlDsa44Signer
 from ledger_service.marketplace.purchases import EXAMPLE_PURCHASE, PURCHASE
 from ledger_service.proofs.opening import LogOpening
 from ledger_service.proofs.types import Origin
+from ledger_service.records.erasure import ERASURE
 from ledger_service.records.intake import Intake, Submission
 from ledger_service.records.preparation import IdempotencyKey
 from ledger_service.storage.engine import Database
@@ -111,7 +112,9 @@ def small_ledger(
         keyring = Keyring(KEK)
         intake = Intake(database, keyring, clock=clock)
         signers_of = signers_in(directory)
-        opening = LogOpening(ORIGIN, ORG, (PURCHASE.name,), tuple(each.vkey for each in signers_of(ORIGIN)))
+        opening = LogOpening(
+            ORIGIN, ORG, (ERASURE.name, PURCHASE.name), tuple(each.vkey for each in signers_of(ORIGIN))
+        )
         try:
             with database.read() as conn:
                 log = find_log(conn, ORIGIN)
@@ -137,7 +140,7 @@ def open_second_log(ledger: SmallLedger, origin: str = f"{ORIGIN}-2") -> LogRow:
     return open_log(
         ledger.database,
         ledger.intake,
-        LogOpening(Origin(origin), ORG, (PURCHASE.name,), keys),
+        LogOpening(Origin(origin), ORG, (ERASURE.name, PURCHASE.name), keys),
         org_id=ORG_ID,
         collection="purchases",
         clock=ledger.clock,

@@ -1,0 +1,65 @@
+"""`erase`: destroy the contents of a data subject's records."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sys
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+import click
+
+from ledger_service.cli.remote import Remote, read_key, remote_options
+from ledger_service.errors import UsageError
+from ledger_service.records.erasure import REASONS
+
+_DONE_BEFORE: Final = 200
+
+
+@click.command(
+    epilog="\b\nExamples:\n"
+    "  echo customer-8805 | audit-ledger erase cdnow --reason subject_request --key-file cdnow.key\n"
+    "  audit-ledger erase cdnow --subject-file subject.txt --reason retention_ended --key-file cdnow.key"
+    " --out certificate.json\n"
+)
+@click.argument("org")
+@click.option(
+    "--subject-file", default="-", show_default=True, type=click.Path(dir_okay=False, allow_dash=True),
+    help="File whose first line names the subject as the records do; - reads standard input.",
+)  # fmt: skip
+@click.option("--reason", required=True, type=click.Choice(REASONS), help="Why; it becomes public.")
+@click.option("--idempotency-key", help="To ask again for the same erasure; a random one without.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False), help="File for the certificate; standard output without."
+)
+@remote_options
+def erase(
+    org: str, *, subject_file: str, reason: str, idempotency_key: str | None, out: str | None, url: str,
+    key_file: str | None,
+) -> None:  # fmt: skip
+    """Destroy the contents of every record of a data subject, for good, and print the certificate.
+
+    The subject comes from a file or standard input, so that it stands in no list of processes. There is no
+    way back.
+    """
+    if key_file is None:
+        raise UsageError("Erasing needs --key-file.")
+    if key_file == "-" == subject_file:
+        raise UsageError("Only one of key and subject can come from standard input.")
+    text = sys.stdin.readline() if subject_file == "-" else Path(subject_file).read_text("utf-8")
+    subject = text.partition("\n")[0]
+    if not subject:
+        raise UsageError("No subject is named.")
+    key = idempotency_key or f"erase-{secrets.token_hex(16)}"
+    headers = {"Content-Type": "application/json", "Idempotency-Key": key}
+    path = f"/v1/orgs/{org}/subjects/{quote(subject, safe='')}/erase"
+    remote = Remote(url, read_key(key_file))
+    status, certificate = remote.post(path, json.dumps({"reason": reason}).encode(), headers=headers)
+    if out is None:
+        click.echo(certificate.decode())
+    else:
+        Path(out).write_bytes(certificate)
+    done = "Erased before" if status == _DONE_BEFORE else "Erased"
+    click.echo(f"{done} {json.loads(certificate)['records']} records; idempotency key {key}.", err=True)
