@@ -5,6 +5,7 @@ An id, checks that hold everywhere, headers, a log line, errors as problems.
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from typing import TYPE_CHECKING, Final
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 _log: Final = structlog.get_logger("api")
 
+_PERSON: Final = re.compile(r"(/subjects/).*", re.DOTALL | re.IGNORECASE)
 # Nothing served here is a page: no script, style, frame or image of anybody may run in its name.
 _HEADERS: Final = (
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
@@ -68,7 +70,8 @@ def _end(response: Response) -> Response:
         "request",
         id=g.request_id,
         method=request.method,
-        path=request.path,
+        # A person is named in this part of a path, whether or not a route has it.
+        path=_PERSON.sub(r"\1…", request.path),
         status=response.status_code,
         took_ms=round((time.perf_counter() - g.began) * 1000, 1),
         key=g.caller.key if g.caller else None,

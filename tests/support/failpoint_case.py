@@ -24,13 +24,14 @@ from ledger_service.chain.tables import anchors, chain_contracts
 from ledger_service.config import load_settings
 from ledger_service.log.auditor import audit
 from ledger_service.log.tables import checkpoints, log_entries
-from ledger_service.marketplace.purchases import PURCHASE
 from ledger_service.proofs.canonical import decode_base64url
 from ledger_service.proofs.note import encode_base64
+from ledger_service.records.erasure import ERASURE
 from ledger_service.records.tables import outbox, records
 from ledger_service.storage.failpoints import ACTIONS, NAMES
 from ledger_service.vault.keyring import Keyring
 from ledger_service.wiring.installation import load_key_wrapper, open_database
+from ledger_service.wiring.kinds import KINDS, LOG_KINDS
 from tests.support.installation import Backend, Installation, pause
 
 if TYPE_CHECKING:
@@ -163,6 +164,8 @@ def _work(installation: Installation, prefix: str) -> None:
             pause(0.05 if keys else 0.0)
         if number == 0:
             installation.record_rows(f"{prefix}-rows", _ROWS)
+            whom = [installation.asked[key]["buyer"] for key in installation.heard]
+            installation.erase(f"{prefix}-erase", whom[-1] if whom else "customer-1")
 
 
 def _was_reached(case: Case, installation: Installation) -> bool:
@@ -198,6 +201,12 @@ def ask_again(installation: Installation, *, patience_s: float) -> set[str]:
     left = set(singles)
     for key, count in rows.items():
         left |= installation.record_rows(key, count)
+    for key, (subject, _) in installation.erasures.items():
+        while not installation.erase(key, subject):
+            if not installation.alive or time.monotonic() >= deadline:
+                left.add(key)
+                break
+            pause(0.02)
     return left
 
 
@@ -262,7 +271,7 @@ def judge(installation: Installation, seen: dict[int, tuple[bytes, bytes]]) -> l
         report = audit(
             database,
             keyring=Keyring(load_key_wrapper(settings)),
-            kinds=[PURCHASE],
+            kinds=KINDS.all(),
             check_line=check_eip712_line,
         )
         problems += [f"audit: {each.code} {each.where}: {each.problem}" for each in report.findings]
@@ -276,9 +285,9 @@ def _judge_records(
     problems = []
     with database.read() as conn:
         rows = conn.execute(
-            select(records.c.rid, log_entries.c.idx).join_from(
-                records, log_entries, records.c.id == log_entries.c.record
-            )
+            select(records.c.rid, log_entries.c.idx)
+            .join_from(records, log_entries, records.c.id == log_entries.c.record)
+            .where(records.c.kind != ERASURE.name)
         )
         places: dict[bytes, int] = {bytes(rid): index for rid, index in rows}
     for key, answer in installation.heard.items():
@@ -291,9 +300,23 @@ def _judge_records(
                 problems.append(f"{key} was told index {told} and has {index}")
             if size not in roots or encode_base64(roots[size][0]).encode() != root:
                 problems.append(f"{key} was told a root for size {size} that the log does not have")
-    if len(places) != len(installation.asked) + 1:
-        problems.append(f"{len(places)} entries for {len(installation.asked)} requests and an opening")
+    problems += _judge_erasures(installation, database)
+    if len(places) != len(installation.asked) + len(LOG_KINDS):
+        problems.append(f"{len(places)} entries for {len(installation.asked)} requests and the openings")
     return problems
+
+
+def _judge_erasures(installation: Installation, database: Database) -> list[str]:
+    """Whatever was acknowledged before an acknowledged erasure belongs to nobody any more."""
+    with database.read() as conn:
+        rows = conn.execute(select(records.c.rid).where(records.c.key_id.is_not(None)))
+        owned = {bytes(rid) for rid in rows.scalars()}
+    return [
+        f"{each} outlived its erasure"
+        for key in installation.erased
+        for each in installation.erasures[key][1]
+        if decode_base64url(str(installation.heard[each].record)) in owned
+    ]
 
 
 def _judge_chain(

@@ -185,6 +185,9 @@ class Installation:
     environment: dict[str, str] = field(default_factory=dict)
     asked: dict[str, dict[str, Any]] = field(default_factory=dict)
     heard: dict[str, Answer] = field(default_factory=dict)
+    # By its key: whom to erase, and what of them was acknowledged before that was asked.
+    erasures: dict[str, tuple[str, frozenset[str]]] = field(default_factory=dict)
+    erased: set[str] = field(default_factory=set)
     contradictions: list[str] = field(default_factory=list)
     fired: bool = False
     _process: ForkServerProcess | None = None
@@ -263,6 +266,15 @@ class Installation:
         self._say("bulk", (key, [json.dumps(row).encode() for row in rows]))
         return set(names) - self._listen(set(names))
 
+    def erase(self, key: str, subject: str) -> bool:
+        """Ask to erase a customer under a key; return whether that was answered well."""
+        if key not in self.erasures:
+            known = frozenset(each for each in self.heard if self.asked[each]["buyer"] == subject)
+            self.erasures[key] = (subject, known)
+        self._say("erase", (key, subject))
+        self.erased |= self._listen({key})
+        return key in self.erased
+
     def _purchase(self, key: str) -> dict[str, Any]:
         return {**EXAMPLE_PURCHASE, "order_number": key, "buyer": f"customer-{self.rng.randint(1, 5)}"}
 
@@ -292,6 +304,9 @@ class Installation:
                 if content.error is None:
                     good.add(content.key)
                     self._remember(content)
+            elif word == "erased":
+                answered.add(content[0])
+                good |= {content[0]} if content[1] else set()
             elif word == "bulk-failed":
                 answered |= {key for key in wanted if key.startswith(f"{content[0]}/")}
         return good

@@ -20,7 +20,7 @@ from ledger_service.accounts.scopes import Scope
 from ledger_service.chain.embedded.node import run_node
 from ledger_service.clock import SystemClock
 from ledger_service.config import load_settings
-from ledger_service.errors import LedgerError, OrganizationExistsError
+from ledger_service.errors import LedgerError, OrganizationExistsError, UnknownSubjectError
 from ledger_service.log.bulk_writer import BulkRequest
 from ledger_service.marketplace.purchases import PURCHASE
 from ledger_service.proofs.receipt import parse_receipt
@@ -178,6 +178,19 @@ class _Desk:
             _, size, root = proof.checkpoint.decode().split("\n")[:3]
             place = (int(proof.index), int(size), root.encode())
         self._say("answer", Answer(key, record=str(answer.id), place=place))
+
+    def _erase(self, key: str, subject: str) -> None:
+        """Erase a customer, as a request to the API would."""
+        service = self._service
+        try:
+            org = service.organizations.find(ORG)
+            service.erase(org.id, subject, reason="subject_request", key=key)
+        except UnknownSubjectError:
+            self._say("erased", (key, True))
+        except LedgerError:
+            self._say("erased", (key, False))
+        else:
+            self._say("erased", (key, True))
 
     def _bulk(self, key: str, lines: Sequence[bytes]) -> None:
         """Record a stream of purchases, as a bulk request would."""
