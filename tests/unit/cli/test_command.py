@@ -26,6 +26,7 @@ NAMES = [
     "serve",
     "chain",
     "record",
+    "erase",
     "proof",
     "verify",
     "audit",
