@@ -84,15 +84,6 @@ def build(
 
         ledger = writing.ledger
         chain = build_chain_side(settings, database, ledger, files=files, clock=clock, on_fatal=on_fatal)
-    erasures = _build_erasures(settings, database, keyring, signers, writing.intake, clock=clock)
-    # A restored backup holds what was erased since: nothing is served before that is gone again.
-    erasures.reapply()
-    judge = Judge(
-        database,
-        issuer_keys=_issuer_keys(organizations, signers),
-        chain_view=None if chain is None else chain.view,
-        clock=clock,
-    )
     return Service(
         settings=settings,
         clock=clock,
@@ -105,11 +96,16 @@ def build(
         api_keys=ApiKeys(database, clock=clock, entropy=secrets.token_bytes),
         logs=LogReader(database),
         archive=archive,
-        judge=judge,
+        judge=Judge(
+            database,
+            issuer_keys=_issuer_keys(organizations, signers),
+            chain_view=None if chain is None else chain.view,
+            clock=clock,
+        ),
         alarms=Alarms(database, clock=clock),
         intake=writing.intake,
         recorder=writing.recorder,
-        erasures=erasures,
+        erasures=_build_erasures(settings, database, keyring, signers, writing.intake, clock=clock),
         bulk_writer=writing.bulk_writer,
         preparer=writing.preparer,
         webhooks=build_webhooks(settings, database, keyring, clock=clock),
@@ -186,7 +182,12 @@ def _build_erasures(
         clock=clock,
         backup_period=timedelta(days=settings.backup_days),
     )
-    return Erasures(database, eraser, status_signer=signers.status_signer, bound_s=settings.sequence_bound_s)
+    erasures = Erasures(
+        database, eraser, status_signer=signers.status_signer, bound_s=settings.sequence_bound_s
+    )
+    # A restored backup holds what was erased since: nothing is served before that is gone again.
+    erasures.reapply()
+    return erasures
 
 
 def _stay(error: LedgerError) -> None:
