@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 DONE: Final = "done"
 REVERTED: Final = "reverted"
 DISPLACED: Final = "displaced"
-# What is never asked twice at the same time: once for each contract or log.
-_ONCE: Final = frozenset({"deploy", "open", "publish"})
+STATUS: Final = "status"
+# What is never asked twice at the same time: once for each contract, log, or (a status) explaining entry.
+_ONCE: Final = frozenset({"deploy", "open", "publish", STATUS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +136,8 @@ class ActionJournal:
         """Store actions with nonces and signed transactions, all or none, durable on return.
 
         Each takes the lowest nonce from `nonce` on that no other action has, which also fills gaps. A
-        deployment, an opening or a publication that waits for the chain already is left out: two planners
-        make one plan.
+        deployment, an opening, a publication or a change of status that waits for the chain already is left
+        out: two planners make one plan.
         """
         planned: list[int] = []
         with self._db.write("chain.plan") as conn:
@@ -181,6 +182,8 @@ class ActionJournal:
         same = chain_actions.c.log == request.log
         if request.log is None:
             same = chain_actions.c.calldata == request.call.data
+        elif request.kind == STATUS:
+            same &= chain_actions.c.size == request.size
         waiting = select(chain_actions.c.id).where(
             *self._mine(),
             same,

@@ -27,6 +27,7 @@ class AlarmCode(StrEnum):
     ROLLBACK_DETECTED = "rollback_detected"
     NONCE_TAKEN = "nonce_taken"
     PUBLISH_REFUSED = "publish_refused"
+    STATUS_REFUSED = "status_refused"
     SENDING_REFUSED = "sending_refused"
     NO_FUNDS = "no_funds"
     FEE_LIMIT = "fee_limit"

@@ -24,6 +24,8 @@ from ledger_service.chain.mempool import Mempool
 from ledger_service.chain.pins import ChainPins
 from ledger_service.chain.rollback import known_contracts
 from ledger_service.chain.sending import Sender, SendingOptions, gas_limit
+from ledger_service.chain.status_mirror import StatusMirror
+from ledger_service.chain.status_store import StatusStore
 from ledger_service.errors import (
     ChainAheadError,
     ChainReplacedError,
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
     from ledger_service.chain.cycle import Reading
     from ledger_service.chain.guard import HighWaterGuard
     from ledger_service.chain.pins import PinnedChain
-    from ledger_service.chain.source import ProofSource
+    from ledger_service.chain.source import ChangeSource, ProofSource
     from ledger_service.clock import Clock
     from ledger_service.errors import RollbackDetectedError
     from ledger_service.storage.engine import Database
@@ -69,7 +71,11 @@ class AnchorOptions:
 
 @dataclass(frozen=True, slots=True)
 class StepSummary:
-    """What one step saw and did. `waiting` counts what was asked and is not in the chain yet."""
+    """What one step saw and did. `waiting` counts what was asked and is not in the chain yet.
+
+    `mirrored` counts the changes of status that the contract was seen to hold, `to_mirror` those that it was
+    seen to lack and those that are new.
+    """
 
     head_number: int
     planned: int
@@ -78,13 +84,15 @@ class StepSummary:
     finished: int
     lost: int
     rolled_back: tuple[RollbackDetectedError, ...]
+    mirrored: int = 0
+    to_mirror: int = 0
 
 
 class Anchorer:
     """The one who speaks to the chain for this installation. One thread runs it."""
 
     __slots__ = ("_account", "_alarms", "_artifacts", "_clock", "_db", "_found", "_guard", "_mempool",
-                 "_node", "_options", "_pins", "_source", "_store")  # fmt: skip
+                 "_mirror", "_node", "_options", "_pins", "_source", "_store")  # fmt: skip
 
     def __init__(
         self,
@@ -92,6 +100,7 @@ class Anchorer:
         node: Node,
         *,
         source: ProofSource,
+        changes: ChangeSource,
         artifacts: Mapping[str, Artifact],
         account: PublisherAccount,
         clock: Clock,
@@ -99,6 +108,8 @@ class Anchorer:
         guard: HighWaterGuard | None = None,
     ) -> None:
         """Anchor the logs of `source` through `node`, paid by `account`; `step` or `run` does it.
+
+        The contracts' states of records follow `changes`.
 
         `artifacts` has the contract for each `LogHead.contract_kind`. The marks of `guard` are raised at
         each step, whether the chain answers or not.
@@ -114,6 +125,9 @@ class Anchorer:
         self._guard = guard
         self._pins = ChainPins(db, clock=clock)
         self._store = AnchorStore(db, clock=clock)
+        self._mirror = StatusMirror(
+            StatusStore(db), source=source, changes=changes, max_in_flight=options.max_in_flight
+        )
         self._alarms = Alarms(db, clock=clock)
         self._found: dict[tuple[AlarmCode, str], str] = {}
 
@@ -187,6 +201,7 @@ class Anchorer:
             pins=self._pins,
             journal=journal,
             store=self._store,
+            mirror=self._mirror,
             source=self._source,
             artifacts=self._artifacts,
             account=self._account.address,
@@ -200,7 +215,9 @@ class Anchorer:
         cycle.check_clock(now, tolerance_s=options.clock_tolerance_s)
         sender = self._sender(look.head, journal)
         room = options.max_in_flight - len(reading.open)
-        planned = cycle.plan(reading, sender, room=room, now=now, anchor_every_s=options.anchor_every_s)
+        planned = cycle.plan(
+            self._db, reading, sender, room=room, now=now, anchor_every_s=options.anchor_every_s
+        )
         waiting = sorted((*reading.open, *planned), key=lambda action: action.nonce)
         sender.send(waiting, nonce=reading.nonce)
         return _summarize(look, reading, planned=len(planned))
@@ -228,7 +245,7 @@ class Anchorer:
 
 
 def _summarize(look: Look, reading: Reading, *, planned: int) -> StepSummary:
-    found = reading.findings.values()
+    found, states = reading.findings.values(), reading.states.values()
     return StepSummary(
         head_number=look.head.number,
         planned=planned,
@@ -237,4 +254,6 @@ def _summarize(look: Look, reading: Reading, *, planned: int) -> StepSummary:
         finished=len(reading.standing.done),
         lost=len(reading.standing.lost),
         rolled_back=tuple(error for each in found for error in each.rolled_back.values()),
+        mirrored=sum(len(each.seen) for each in states),
+        to_mirror=sum(len(each.due) + sum(len(new.changes) for new in each.taken_up) for each in states),
     )

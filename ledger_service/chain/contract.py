@@ -7,13 +7,13 @@ broadcasts them, so that every transaction survives a crash in the same way.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from ledger_service.chain.account import Call
+from ledger_service.chain.states import RecordState
 from ledger_service.errors import AnchorError, ChainUnavailableError, ContractRevertedError
 
 if TYPE_CHECKING:
@@ -80,17 +80,6 @@ class LogState:
     retired: bool
 
 
-class RecordState(IntEnum):
-    """What a record is, numbered as in the contract."""
-
-    ACTIVE = 0
-    SUSPENDED = 1
-    REVOKED = 2
-    REFUNDED = 3
-    SUPERSEDED = 4
-    WITHDRAWN = 5
-
-
 @dataclass(frozen=True, slots=True)
 class ContractStatus:
     """A record's status in the contract; `since` is zero for a record that was never changed."""
@@ -104,12 +93,14 @@ class ContractStatus:
 
 @dataclass(frozen=True, slots=True)
 class StatusChange:
-    """What was said about the record with this leaf hash, at a block time in seconds."""
+    """What was said about the record with this leaf hash, at a block time in seconds, and where."""
 
     state: RecordState
     since: int
     reason: int
     leaf: bytes
+    explanation_index: int
+    event: Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,10 +235,17 @@ class CheckpointLogContract:
         """Return what was ever said about a record, first said first."""
         topics = (self._artifact.topic("StatusChanged"), log_id, index.to_bytes(32, "big"))
         found = self._node.events(self.address, topics, first_block=self.first_block, last_block=at.number)
-        told = [self._artifact.decode_event("StatusChanged", event) for event in found]
+        told = [(self._artifact.decode_event("StatusChanged", event), event) for event in found]
         return tuple(
-            StatusChange(RecordState(each["state"]), each["since"], each["reason"], each["leaf"])
-            for each in told
+            StatusChange(
+                RecordState(each["state"]),
+                each["since"],
+                each["reason"],
+                each["leaf"],
+                each["explanationIndex"],
+                event,
+            )
+            for each, event in told
         )
 
     def logs_opened(self, opener: bytes, *, at: Block, origin: str | None = None) -> tuple[OpenedLog, ...]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ledger_service.chain.pins import ChainPins, PinnedChain, PinnedContract
     from ledger_service.chain.sending import Sender
     from ledger_service.chain.source import LogHead, ProofSource
+    from ledger_service.chain.status_mirror import StatusFindings, StatusMirror
     from ledger_service.chain.watch import Findings, Standing
     from ledger_service.storage.engine import Database
 
@@ -44,14 +45,14 @@ class Reading:
     standing: Standing
     contracts: Mapping[str, PinnedContract | None]
     findings: Mapping[str, Findings]
+    states: Mapping[str, StatusFindings]
 
 
 class Cycle:
     """One look's work. `alarms` collects what is wrong."""
 
     __slots__ = ("_account", "_artifacts", "_chain", "_confirmations", "_journal", "_look", "_mempool",
-    "_node",
-                 "_pins", "_source", "_store", "alarms", "heads")  # fmt: skip
+                 "_mirror", "_node", "_pins", "_source", "_store", "alarms", "heads")  # fmt: skip
 
     def __init__(
         self,
@@ -63,6 +64,7 @@ class Cycle:
         pins: ChainPins,
         journal: ActionJournal,
         store: AnchorStore,
+        mirror: StatusMirror,
         source: ProofSource,
         artifacts: Mapping[str, Artifact],
         account: bytes,
@@ -77,6 +79,7 @@ class Cycle:
         self._pins = pins
         self._journal = journal
         self._store = store
+        self._mirror = mirror
         self._source = source
         self._artifacts = artifacts
         self._account = account
@@ -108,21 +111,31 @@ class Cycle:
         findings = {
             kind: self._read_contract(pin, standing) for kind, pin in contracts.items() if pin is not None
         }
+        waiting = tuple(action for action, end in now.items() if end is None)
+        states = {
+            kind: self._mirror.look(
+                look, self._speak_to(pin), row=pin.row, findings=findings[kind], waiting=waiting
+            )
+            for kind, pin in contracts.items()
+            if pin is not None
+        }
         look.confirm()
         return Reading(
             nonce=nonce,
-            open=tuple(action for action, end in now.items() if end is None),
+            open=waiting,
             ends=tuple(ends),
             displaced=tuple(a for a, end in now.items() if end is not None and end.outcome == DISPLACED),
             standing=standing,
             contracts=contracts,
             findings=findings,
+            states=states,
         )
 
     def store(self, db: Database, reading: Reading) -> None:
         """Store what was found, all of it or nothing, if there is anything new."""
         rows = {kind: pin.row for kind, pin in reading.contracts.items() if pin is not None}
         new = any(found.seen or found.named for found in reading.findings.values())
+        new = new or any(states.new for states in reading.states.values())
         if not (new or reading.ends or reading.standing.lost or reading.standing.done):
             return
         with db.write("chain.observe") as conn:
@@ -137,6 +150,8 @@ class Cycle:
                 for anchor, seen in found.seen:
                     deep = self._look.depth(seen.block_number) >= self._confirmations
                     self._store.see(conn, anchor, seen, stage=FINAL if deep else ANCHORED)
+            for kind, states in reading.states.items():
+                self._mirror.keep(conn, rows[kind], states)
 
     def raise_alarms(self, reading: Reading) -> None:
         """Collect what an operator must look at."""
@@ -149,6 +164,10 @@ class Cycle:
         for found in reading.findings.values():
             for origin, error in found.rolled_back.items():
                 self.alarms[AlarmCode.ROLLBACK_DETECTED, origin] = f"{error.text} {error.details}"
+        origins = {head.log: head.origin for head in self.heads}
+        for pin in reading.contracts.values():
+            for log, words in ({} if pin is None else self._mirror.refused(pin.row)).items():
+                self.alarms[AlarmCode.STATUS_REFUSED, origins[log]] = words
 
     def check_clock(self, now: datetime, *, tolerance_s: float) -> None:
         """Raise ChainAheadError when the newest block is more than `tolerance_s` in the future."""
@@ -157,7 +176,14 @@ class Cycle:
             raise ChainAheadError(ahead_s=round(ahead_s, 3))
 
     def plan(
-        self, reading: Reading, sender: Sender, *, room: int, now: datetime, anchor_every_s: float
+        self,
+        db: Database,
+        reading: Reading,
+        sender: Sender,
+        *,
+        room: int,
+        now: datetime,
+        anchor_every_s: float,
     ) -> tuple[Action, ...]:
         """Store what should be asked of the chain next, at most `room` actions; return them."""
         gaps = _count_gaps(reading)
@@ -183,11 +209,29 @@ class Cycle:
                 source=self._source,
                 store=self._store,
             )
+        self._plan_states(db, planner, reading)
         # What is asked for anyway takes the free nonces first.
         planner.fill(gaps - len(planner.requests), account=self._account)
         if not planner.requests:
             return ()
         return self._journal.plan(planner.requests, nonce=reading.nonce, height=self._look.head.number)
+
+    def _plan_states(self, db: Database, planner: Planner, reading: Reading) -> None:
+        """Plan changes of status in the room that checkpoints have left."""
+        for kind, states in reading.states.items():
+            pin = reading.contracts[kind]
+            assert pin is not None
+            refused = self._mirror.plan(
+                planner,
+                self._speak_to(pin),
+                states,
+                findings=reading.findings[kind],
+                logs={head.log: head for head in self.heads},
+                waiting=reading.open,
+            )
+            if refused:
+                with db.write("chain.observe") as conn:
+                    self._mirror.refuse(conn, refused, at=self._look.head)
 
     def _deploy(self, kind: str, planner: Planner, reading: Reading) -> None:
         """Plan a contract, unless its deployment is under way."""
@@ -199,9 +243,13 @@ class Cycle:
     def _wants(self, reading: Reading) -> bool:
         """Tell whether anything might be planned, so that an idle chain is not asked for its prices."""
         sizes = {head.log: head.size for head in self.heads}
-        return any(pin is None for pin in reading.contracts.values()) or any(
-            found.unopened or any(sizes[log] > head.size for log, head in found.accepted.items())
-            for found in reading.findings.values()
+        return (
+            any(pin is None for pin in reading.contracts.values())
+            or any(
+                found.unopened or any(sizes[log] > head.size for log, head in found.accepted.items())
+                for found in reading.findings.values()
+            )
+            or any(states.due for states in reading.states.values())
         )
 
     def _resting(self, row: int, found: Findings, *, now: datetime, anchor_every_s: float) -> set[int]:

@@ -15,10 +15,11 @@ from eth_utils.crypto import keccak
 
 from ledger_service.chain.abi import load_artifacts
 from ledger_service.chain.client import ChainIdentity, Node, check_code, check_identity
-from ledger_service.chain.contract import CheckpointLogContract, Head, RecordState
+from ledger_service.chain.contract import CheckpointLogContract, Head
 from ledger_service.chain.head_signer import check_eip712_line
 from ledger_service.chain.look import Look
 from ledger_service.chain.rpc import JsonRpc
+from ledger_service.chain.states import RecordState
 from ledger_service.errors import AnchorError, ChainError, ContractReplacedError, CouldNotCheckError
 from ledger_service.proofs.chain_view import GRADE_NODE, AnchorFinding, ChainStatus
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ledger_service.chain.account import Call
-from ledger_service.chain.actions import Request
+from ledger_service.chain.actions import STATUS, Request
+from ledger_service.chain.alarms import AlarmCode
 from ledger_service.chain.anchor_store import PlannedAnchor
 from ledger_service.chain.contract import SignedHead
 from ledger_service.chain.head_signer import compact_line, key_address
+from ledger_service.errors import ChainRefusedError, ContractRevertedError
 from ledger_service.proofs.note import parse_note
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from ledger_service.chain.watch import Findings
 
 FILL_GAS: Final = 21_000
+# How the contract refuses a change that it will never take; any other refusal may pass with a later block.
+_FINAL_REFUSALS: Final = frozenset({"ChangeNotAllowed", "ExplanationNotLater", "RetiredLog"})
 
 
 class Planner:
@@ -37,6 +41,11 @@ class Planner:
         self._fees = fees
         self._room = room
         self.requests: list[Request] = []
+
+    @property
+    def room(self) -> int:
+        """How many more requests are taken."""
+        return self._room - len(self.requests)
 
     def deploy(
         self, artifact: Artifact, call: Call, *, chain: PinnedChain, pins: ChainPins, account: bytes
@@ -86,13 +95,35 @@ class Planner:
                     Request("publish", call, gas=gas, fees=self._fees, log=log, size=anchor.size, also=also)
                 )
 
+    def change_state(
+        self, contract: CheckpointLogContract, call: Call, *, log: LogHead, explanation: int
+    ) -> str | None:
+        """Ask for a change of a record's status; return the contract's words if it refuses for good.
+
+        A refusal that may pass is an alarm; the change is asked for again at the next look.
+        """
+        try:
+            gas = self._sender.estimate(call)
+        except ChainRefusedError as error:
+            self._sender.alarm(AlarmCode.STATUS_REFUSED, log.origin, error.text)
+        except ContractRevertedError as error:
+            named = contract.name_revert(error)
+            if named.details["name"] in _FINAL_REFUSALS:
+                return named.text
+            self._sender.alarm(AlarmCode.STATUS_REFUSED, log.origin, named.text)
+        else:
+            self.requests.append(
+                Request(STATUS, call, gas=gas, fees=self._fees, log=log.log, size=explanation)
+            )
+        return None
+
     def fill(self, count: int, *, account: bytes) -> None:
         """Ask for `count` transfers of nothing to ourselves, so that what has a later nonce can move."""
         for _ in range(count):
             self.requests.append(Request("fill", Call(account, b""), gas=FILL_GAS, fees=self._fees))
 
     def _gas(self, call: Call, *, subject: str) -> int | None:
-        if len(self.requests) >= self._room:
+        if self.room <= 0:
             return None
         return self._sender.gas_for(call, subject=subject)
 

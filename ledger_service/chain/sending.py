@@ -80,11 +80,18 @@ class Sender:
     def gas_for(self, call: Call, *, subject: str) -> int | None:
         """Return the gas to offer for a call, or None, with an alarm, when it would fail now."""
         try:
-            needed = self._mempool.estimate_gas(call, sender=self._sender)
+            return self.estimate(call)
         except (ContractRevertedError, ChainRefusedError) as error:
             self._alarms[AlarmCode.PUBLISH_REFUSED, subject] = f"{error.text} {error.details.get('data')!r}"
             return None
-        return gas_limit(needed, head=self._head)
+
+    def estimate(self, call: Call) -> int:
+        """Return the gas to offer for a call; raises ContractRevertedError when it would fail now."""
+        return gas_limit(self._mempool.estimate_gas(call, sender=self._sender), head=self._head)
+
+    def alarm(self, code: AlarmCode, subject: str, words: str) -> None:
+        """Let an operator know."""
+        self._alarms[code, subject] = words
 
     def send(self, actions: Sequence[Action], *, nonce: int) -> int:
         """Send open actions in the order of their nonces; return how many the node has or takes.

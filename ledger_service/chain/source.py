@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ledger_service.chain.states import RecordState
     from ledger_service.proofs.note import VerifierKey
 
 
@@ -31,6 +32,16 @@ class SignedCheckpoint:
     head_key: VerifierKey
 
 
+@dataclass(frozen=True, slots=True)
+class LoggedChange:
+    """A change of a record's status as the log has it; `record` and `explanation` are positions in the log."""
+
+    record: int
+    explanation: int
+    state: RecordState
+    reason: int
+
+
 class ProofSource(Protocol):
     """The logs as the anchorer needs them. It only reads, and only what is published and durable.
 
@@ -51,4 +62,16 @@ class ProofSource(Protocol):
 
     def prove_consistency(self, log: int, first: int, second: int) -> Sequence[bytes]:
         """Return the RFC 9162 consistency path between two sizes of a log, 0 < first < second."""
+        ...
+
+    def prove_entry(self, log: int, index: int, size: int) -> tuple[bytes, tuple[bytes, ...]]:
+        """Return an entry's leaf hash and its RFC 9162 inclusion path in the tree of `size` entries."""
+        ...
+
+
+class ChangeSource(Protocol):
+    """What the logs say about the status of their records. It only reads, and only what is published."""
+
+    def changes(self, log: int, *, first: int, end: int) -> Sequence[LoggedChange]:
+        """Return the changes that the entries from position `first` to before `end` explain, in their order."""
         ...

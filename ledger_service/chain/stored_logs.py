@@ -6,14 +6,20 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from ledger_service.chain.source import LogHead, SignedCheckpoint
+from ledger_service.chain.source import LoggedChange, LogHead, SignedCheckpoint
+from ledger_service.chain.states import RecordState
 from ledger_service.errors import PolicyError, SettingsError
 from ledger_service.log.reader import LogReader
-from ledger_service.log.tables import log_heads, logs
+from ledger_service.log.tables import log_entries, log_heads, logs
+from ledger_service.proofs.merkle import leaf_hash
 from ledger_service.proofs.note import ALG_EIP712
+from ledger_service.records.reasons import reason_code
+from ledger_service.records.tables import status_changes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from sqlalchemy import ScalarSelect
 
     from ledger_service.log.reader import LogView
     from ledger_service.proofs.note import VerifierKey
@@ -21,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class StoredLogs:
-    """A `ProofSource` over the log package's tables."""
+    """A `ProofSource` and a `ChangeSource` over the tables of logs and records."""
 
     __slots__ = ("_contracts", "_db", "_reader")
 
@@ -32,11 +38,11 @@ class StoredLogs:
         self._contracts = contracts
 
     def heads(self) -> Sequence[LogHead]:
-        """Return the newest checkpoint of every log that has one and a contract, from one snapshot."""
+        """Return the newest checkpoint of every log that has one, from one snapshot."""
         query = (
             select(logs.c.id, logs.c.origin, logs.c.collection, log_heads.c.size, log_heads.c.root)
             .join(log_heads, log_heads.c.log_id == logs.c.id)
-            .where(log_heads.c.size > 0, logs.c.collection.in_(self._contracts.keys()))
+            .where(log_heads.c.size > 0)
             .order_by(logs.c.id)
         )
         with self._db.read() as conn:
@@ -64,11 +70,46 @@ class StoredLogs:
         with self._reader.view_number(log) as view:
             return view.prove_consistency(first, second)
 
+    def prove_entry(self, log: int, index: int, size: int) -> tuple[bytes, tuple[bytes, ...]]:
+        """Return an entry's leaf hash and its checked RFC 9162 inclusion path."""
+        with self._reader.view_number(log) as view:
+            return leaf_hash(view.entry(index)), view.prove_inclusion(index, size)
+
+    def changes(self, log: int, *, first: int, end: int) -> Sequence[LoggedChange]:
+        """Return the changes that entries `first` to `end` of a log explain, in their order.
+
+        Numbers of records ascend in a log, so only changes in that range are touched, not the entries.
+        """
+        changed, explaining = log_entries.alias("changed"), log_entries.alias("explaining")
+        query = (
+            select(changed.c.idx.label("place"), explaining.c.idx, status_changes.c.state)
+            .add_columns(status_changes.c.reason)
+            .join_from(status_changes, explaining, explaining.c.record == status_changes.c.explanation)
+            .join(changed, changed.c.record == status_changes.c.record)
+            .where(
+                status_changes.c.log_id == log,
+                status_changes.c.explanation.between(_record_at(log, first), _record_at(log, end - 1)),
+                explaining.c.log_id == log,
+                changed.c.log_id == log,
+            )
+            .order_by(explaining.c.idx)
+        )
+        with self._db.read() as conn:
+            return tuple(
+                LoggedChange(row.place, row.idx, RecordState[row.state.upper()], reason_code(row.reason))
+                for row in conn.execute(query)
+            )
+
     def _kind(self, collection: str) -> str:
         kind = self._contracts.get(collection)
         if kind is None:
             raise SettingsError(f"There is no contract for logs of {collection}.")
         return kind
+
+
+def _record_at(log: int, index: int) -> ScalarSelect[int]:
+    place = (log_entries.c.log_id == log, log_entries.c.idx == index)
+    return select(log_entries.c.record).where(*place).scalar_subquery()
 
 
 def _head_key(view: LogView) -> VerifierKey:

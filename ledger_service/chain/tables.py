@@ -35,9 +35,10 @@ chain_actions = Table(
     integer("chain", ForeignKey("chains.id")),
     blob("sender"),
     integer("nonce"),
-    # deploy, open, publish, fill (nothing, where a nonce would be missing) and what an operator asks for
+    # deploy, open, publish, status, fill (nothing, where a nonce would be missing) and what an operator asks for
     text("kind"),
     integer("log", ForeignKey(f"{_LOGS}.id"), nullable=True),
+    # Of a publication the checkpoint's size, of a change of status the position of what explains it.
     integer("size", nullable=True),
     blob("receiver", nullable=True),
     blob("calldata"),
@@ -138,6 +139,42 @@ anchor_sightings = Table(
     instant("lost", nullable=True),
     UniqueConstraint("anchor", "block_hash"),
     Index("ix_anchor_sightings_block_number", "chain", "block_number"),
+)
+
+# A change of a record's status that the log holds under an accepted head, and whether the contract holds it.
+# `record` and `explanation` are positions in the log.
+status_mirrors = Table(
+    "status_mirrors",
+    metadata,
+    integer("contract", ForeignKey("chain_contracts.id")),
+    integer("log", ForeignKey(f"{_LOGS}.id")),
+    integer("explanation"),
+    integer("record"),
+    integer("state"),
+    integer("reason"),
+    # mirrored or refused; null while it is neither, or when a reorganization took it back.
+    text("outcome", nullable=True),
+    # The block of the event, or the one in whose state the contract refused.
+    integer("block_number", nullable=True),
+    blob("block_hash", nullable=True),
+    blob("tx_hash", nullable=True),
+    integer("since", nullable=True),
+    text("refusal", nullable=True),
+    PrimaryKeyConstraint("contract", "log", "explanation"),
+    CheckConstraint("outcome IN ('mirrored', 'refused')", name="outcome"),
+    Index("ix_status_mirrors_outcome", "outcome", "contract", "log", "explanation"),
+    Index("ix_status_mirrors_block_number", "contract", "block_number"),
+    Index("ix_status_mirrors_record", "log", "record"),
+)
+
+# Up to which position the changes of a log stand in the table above.
+status_cursors = Table(
+    "status_cursors",
+    metadata,
+    integer("contract", ForeignKey("chain_contracts.id")),
+    integer("log", ForeignKey(f"{_LOGS}.id")),
+    integer("size"),
+    PrimaryKeyConstraint("contract", "log"),
 )
 
 # What an operator must look at. An alarm stays open until what raised it is no longer so.

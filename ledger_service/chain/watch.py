@@ -37,10 +37,12 @@ class Findings:
     """What a contract holds of the logs that were looked at.
 
     `accepted` has the newest head of each such log, NO_HEAD for an open log without one; a log that the
-    contract does not know, or that is retired there, is in `unopened` or in neither. `named` has ids that
-    were not stored yet.
+    contract does not know, or that is retired there, is in `unopened` or in neither. `heads` has the newest
+    accepted head of every log that has one and is not behind it, looked at or not. `named` has ids that were
+    not stored yet.
     """
 
+    heads: dict[int, Head] = field(default_factory=dict)
     accepted: dict[int, Head] = field(default_factory=dict)
     unopened: list[LogHead] = field(default_factory=list)
     named: dict[int, bytes] = field(default_factory=dict)
@@ -95,6 +97,8 @@ def look_at_logs(
         planned.setdefault(each.log, []).append(each)
     for head in heads:
         top = known.get(head.log)
+        if top is not None:
+            findings.heads[head.log] = _head(top)
         if top is not None and top.size == head.size and head.log not in planned:
             continue
         reader = _LogReader(look, contract, row=row, source=source, findings=findings)
@@ -126,6 +130,7 @@ class _LogReader:
         self, head: LogHead, *, opener: bytes, top: SeenAnchor | None, planned: Sequence[PlannedAnchor]
     ) -> None:
         """Read one log; `top` is its largest anchor that stands, `planned` are those that stand nowhere."""
+        self._findings.heads.pop(head.log, None)
         found = self._find(head, opener=opener)
         if found is None:
             self._findings.unopened.append(head)
@@ -134,7 +139,7 @@ class _LogReader:
         accepted = NO_HEAD
         before = len(self._findings.seen)
         if top is not None and top.size == state.size:
-            accepted = Head(top.size, top.root, top.seen.time, top.seen.previous_size)
+            accepted = _head(top)
         elif state.size > 0:
             accepted = self._see(log_id, state.size, head=head)
         try:
@@ -146,6 +151,8 @@ class _LogReader:
         for each in planned:
             if each.size < state.size:
                 self._see(log_id, each.size, head=head)
+        if accepted.size > 0:
+            self._findings.heads[head.log] = accepted
         if not state.retired:
             self._findings.accepted[head.log] = accepted
 
@@ -211,6 +218,10 @@ def check_not_behind(source: ProofSource, head: LogHead, *, accepted: Head) -> H
             chain_size=accepted.size,
         )
     return accepted
+
+
+def _head(anchor: SeenAnchor) -> Head:
+    return Head(anchor.size, anchor.root, anchor.seen.time, anchor.seen.previous_size)
 
 
 def _replan(seen: SeenAnchor) -> PlannedAnchor:

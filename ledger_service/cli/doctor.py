@@ -12,6 +12,7 @@ import click
 
 from ledger_service.chain.client import Node
 from ledger_service.chain.rpc import JsonRpc
+from ledger_service.chain.status_store import count_refused, count_waiting
 from ledger_service.cli.exits import CANNOT_TELL, DONE, FAILED
 from ledger_service.cli.output import json_option, say_json
 from ledger_service.clock import SystemClock
@@ -88,6 +89,11 @@ def _examine() -> Iterator[Finding]:
     yield _look(
         "chain", lambda: _chain(settings), "Start `audit-ledger serve`, or mend AUDIT_LEDGER_CHAIN_URL."
     )
+    yield _look(
+        "status",
+        lambda: _status(settings),
+        "Look at the alarms in /readyz; see ledger_service/chain/README.md.",
+    )
     yield _look("clock", lambda: _clock(settings), "Set this machine's clock, for example with chrony.")
 
 
@@ -150,6 +156,14 @@ def _chain(settings: Settings) -> str:
     if balance == 0:
         raise LedgerError("The account that pays for anchors is empty.")
     return f"chain {identity.chain_id} at block {head.number}"
+
+
+def _status(settings: Settings) -> str:
+    with _opened(settings) as database, database.read() as conn:
+        waiting, refused = count_waiting(conn), count_refused(conn)
+    if refused:
+        raise LedgerError(f"Contracts refuse {refused} changes of status that the logs hold.")
+    return f"no contract refuses what its log says; {waiting} changes of status wait for one"
 
 
 def _clock(settings: Settings) -> str:

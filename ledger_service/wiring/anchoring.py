@@ -68,6 +68,7 @@ def build_chain_side(
         database,
         node,
         source=source,
+        changes=source,
         artifacts=artifacts,
         account=account,
         clock=clock,

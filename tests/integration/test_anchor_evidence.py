@@ -13,12 +13,12 @@ from ledger_service.chain.contract import (
     CheckpointLogContract,
     LogReference,
     ProvenEntry,
-    RecordState,
     SignedHead,
     deployment,
 )
 from ledger_service.chain.head_signer import compact_line, key_address
 from ledger_service.chain.observer import observe_node
+from ledger_service.chain.states import RecordState
 from ledger_service.errors import AnchorError, ContractRevertedError, CouldNotCheckError
 from ledger_service.proofs.chain_view import GRADE_NODE, ChainView
 from ledger_service.proofs.entry import Pointer

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ledger_service.chain.contract import ProvenEntry, RecordState
+from ledger_service.chain.contract import ProvenEntry
 from ledger_service.chain.observer import observe_node
+from ledger_service.chain.states import RecordState
 from ledger_service.errors import AnchorError, ContractRevertedError
 from ledger_service.proofs.chain_view import GRADE_NODE
 from ledger_service.proofs.entry import Pointer

@@ -61,6 +61,7 @@ class AnchoringRig:
             self.database,
             self.node,
             source=source or self.logs,
+            changes=self.logs,
             artifacts=ARTIFACTS,
             account=self.account,
             clock=self.clock,
@@ -102,7 +103,8 @@ class AnchoringRig:
         """Step until nothing is planned, waiting or new; fails when that takes more than `most` steps."""
         for _ in range(most):
             done = self.step()
-            if not (done.planned or done.waiting or done.anchored or done.lost):
+            busy = (done.planned, done.waiting, done.anchored, done.lost, done.mirrored, done.to_mirror)
+            if not any(busy):
                 return done
         raise AssertionError(f"still busy after {most} steps: {done}, alarms {self.alarms()}")
 
@@ -153,7 +155,7 @@ class AnchoringRig:
 
     def heads_on_chain(self) -> list[Head]:
         """Every head of the first log that the chain's events tell, oldest first."""
-        contract, newest = self.contract(), self.node.newest()
+        contract, newest = self.contract(self.paper.contract_kind), self.node.newest()
         log_id = contract.find_log(self.account.address, self.paper.origin, at=newest)
         assert log_id is not None
         return [each.head for each in contract.all_heads(log_id, at=newest)]

@@ -9,17 +9,26 @@ from typing import TYPE_CHECKING
 from sqlalchemy import insert, select
 
 from ledger_service.chain.head_signer import Eip712Signer
-from ledger_service.chain.source import LogHead, SignedCheckpoint
+from ledger_service.chain.source import LoggedChange, LogHead, SignedCheckpoint
 from ledger_service.log.tables import logs
 from ledger_service.proofs.checkpoint import Checkpoint, format_checkpoint
-from ledger_service.proofs.merkle import EMPTY_ROOT, extend_tiles, leaf_hash, prove_consistency, tree_root
+from ledger_service.proofs.merkle import (
+    EMPTY_ROOT,
+    extend_tiles,
+    leaf_hash,
+    prove_consistency,
+    prove_inclusion,
+    tree_root,
+)
 from ledger_service.proofs.note import Note, format_note, format_vkey
-from ledger_service.proofs.types import Origin, RootHash, TreeSize
+from ledger_service.proofs.types import LeafIndex, Origin, RootHash, TreeSize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy import Connection
+
+    from ledger_service.chain.states import RecordState
 
 
 @dataclass
@@ -31,6 +40,7 @@ class PaperLog:
     contract_kind: str = "PurchaseLedger"
     published: int = 0
     leaves: list[bytes] = field(default_factory=list)
+    changes: list[LoggedChange] = field(default_factory=list)
     tiles: dict[tuple[int, int], bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -50,6 +60,13 @@ class PaperLog:
         self.published = len(self.leaves)
         return self
 
+    def change(self, record: int, state: RecordState, *, reason: int = 2) -> LoggedChange:
+        """Append an entry that changes the status of an earlier one, and publish a checkpoint over it."""
+        said = LoggedChange(record, len(self.leaves), state, reason)
+        self.changes.append(said)
+        self.grow(1, word=state.name)
+        return said
+
     def root(self, size: int) -> RootHash:
         """The root of the first `size` entries."""
         return RootHash(tree_root(self, TreeSize(size))) if size else EMPTY_ROOT
@@ -68,7 +85,7 @@ class PaperLog:
 
 
 class PaperLogs:
-    """A `ProofSource` over paper logs."""
+    """A `ProofSource` and a `ChangeSource` over paper logs."""
 
     def __init__(self, *papers: PaperLog) -> None:
         """Number them as they come; `register` gives them their rows' numbers."""
@@ -108,6 +125,15 @@ class PaperLogs:
     def prove_consistency(self, log: int, first: int, second: int) -> Sequence[bytes]:
         """The path between two sizes."""
         return prove_consistency(self._paper(log), TreeSize(first), TreeSize(second))
+
+    def prove_entry(self, log: int, index: int, size: int) -> tuple[bytes, tuple[bytes, ...]]:
+        """A leaf and its path."""
+        paper = self._paper(log)
+        return paper.leaves[index], prove_inclusion(paper, LeafIndex(index), TreeSize(size))
+
+    def changes(self, log: int, *, first: int, end: int) -> Sequence[LoggedChange]:
+        """What was said about records between two positions."""
+        return [each for each in self._paper(log).changes if first <= each.explanation < end]
 
     def _paper(self, log: int) -> PaperLog:
         return next(paper for paper in self.papers if paper.number == log)

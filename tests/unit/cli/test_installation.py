@@ -122,6 +122,7 @@ def test_the_doctor_names_the_fix(command: Callable[..., Ended], data: Path) -> 
         "database": "good",
         "logs": "good",
         "chain": "unknown",
+        "status": "good",
         "clock": "unknown",
     }
     assert command("doctor").code == 2
