@@ -5,7 +5,7 @@ The kind's own validator decides; a test holds these shapes to it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,18 +14,24 @@ from ledger_service.credentials.completions import EXAMPLE_COMPLETION
 from ledger_service.government.datasets import EXAMPLE_DATASET
 from ledger_service.marketplace.currencies import MINOR_UNITS
 from ledger_service.marketplace.purchases import EXAMPLE_PURCHASE
+from ledger_service.marketplace.refunds import EXAMPLE_REFUND
+from ledger_service.records.reasons import REASONS
+from ledger_service.records.statuses import EXAMPLE_STATUS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     Currency = str
+    Reason = str
 else:
     # A list made at run time is no type to mypy, but exactly one to pydantic.
     Currency = Literal[tuple(sorted(MINOR_UNITS))]
+    Reason = Literal[tuple(REASONS)]
 
 _SAFE = 2**53 - 1
 Word = Annotated[str, Field(min_length=1, max_length=64)]
 Title = Annotated[str, Field(min_length=1, max_length=256)]
+RecordId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{21}[AQgw]$")]
 Code = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 Digest = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$", description="32 bytes in base64url.")
@@ -114,13 +120,51 @@ class Dataset(Closed):
     rows: int | None = Field(default=None, ge=0, le=_SAFE)
     row_root: Digest | None = Field(default=None, description="RFC 9162 root over the rows. Needs rows.")
     licence: Word | None = Field(default=None, examples=["CC-BY-4.0"])
+    supersedes: RecordId | None = Field(
+        default=None, description="The record of the version before this one."
+    )
     publish_digest: bool = Field(
         default=False, description="Let digests and size stand in the public entry, for everybody, for ever."
     )
 
 
+class Refund(Closed):
+    """Money of one purchase was given back. Reason and extent are public, everything else is private."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE_REFUND]})
+
+    purchase: RecordId = Field(description="The record of the purchase.")
+    refund_number: Word = Field(description="Your own number of the refund.")
+    amount_minor: int = Field(
+        ge=1, le=_SAFE, description="All refunds of a purchase together: what was paid."
+    )
+    currency: Currency = Field(description="That of the purchase.")
+    refunded_at: Time
+    reason: Reason
+
+
+class StatusChange(Closed):
+    """A change of a record's status; every field is public."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{k: v for k, v in EXAMPLE_STATUS.items() if k != "record"}]}
+    )
+
+    state: Literal["active", "suspended", "revoked", "withdrawn"]
+    reason: Reason
+    since: Time | None = Field(default=None, description="From when on; the moment of acceptance without.")
+
+
+class Correction(Closed):
+    """A record was wrong, and `replacement`, a payload of the same kind, takes its place."""
+
+    reason: Reason
+    replacement: dict[str, Any]
+
+
 BODIES: Final[Mapping[str, type[BaseModel]]] = {
     "purchase/v1": Purchase,
+    "refund/v1": Refund,
     "completion/v1": Completion,
     "dataset/v1": Dataset,
 }

@@ -9,13 +9,17 @@ from flask import request
 
 from api.answers import bytes_answer, json_answer
 from api.auth import member_caller, optional_caller
+from api.bodies import Correction, StatusChange
 from api.operations import Content, Parameter, operation
-from api.routes.recording import RECEIPT
+from api.parsing import check_idempotency_key, read_body
+from api.routes.recording import IDEMPOTENCY, LARGEST_PAYLOAD, RECEIPT, RECORDED, answer
 from api.service import service
 from api.shapes import Evidence, Payload, Receipt, RecordState
 from ledger_service.accounts.scopes import Scope
 from ledger_service.errors import BadRequestError
 from ledger_service.proofs.canonical import encode, encode_base64url, format_time
+from ledger_service.records.kinds import refuse
+from ledger_service.records.payload_text import parse_object
 
 if TYPE_CHECKING:
     from flask import Response
@@ -47,6 +51,53 @@ def state(record_id: str) -> Response:
             "entry": encode_base64url(found.entry),
         }
     )
+
+
+@blueprint.post("/v1/records/<record_id>/status")
+@operation(
+    blueprint,
+    "changeStatus",
+    tag="records",
+    scope=Scope.RECORDS_WRITE,
+    parameters=(IDEMPOTENCY,),
+    body=Content("The new state and why.", StatusChange),
+    answers=RECORDED,
+)
+def change_status(record_id: str) -> Response:
+    """Change the status of a record and get the receipt of the change.
+
+    A completion is suspended, made active again, or revoked for good; a data set is withdrawn for good. What a
+    refund or a replacement changes is not changed here.
+    """
+    caller = member_caller(Scope.RECORDS_WRITE)
+    key = check_idempotency_key(request.headers.get("Idempotency-Key"))
+    body = parse_object(read_body(LARGEST_PAYLOAD))
+    return answer(service().change_status(record_id, body, org_id=caller.org.id, key=key))
+
+
+@blueprint.post("/v1/records/<record_id>/correction")
+@operation(
+    blueprint,
+    "correctRecord",
+    tag="records",
+    scope=Scope.RECORDS_WRITE,
+    parameters=(IDEMPOTENCY,),
+    body=Content("Why, and the payload that is right.", Correction),
+    answers=RECORDED,
+)
+def correct(record_id: str) -> Response:
+    """Record the right payload in the place of a wrong one and get its receipt.
+
+    Nothing is overwritten: the wrong record becomes `superseded`, and the new one points at it.
+    """
+    caller = member_caller(Scope.RECORDS_WRITE)
+    key = check_idempotency_key(request.headers.get("Idempotency-Key"))
+    body = parse_object(read_body(LARGEST_PAYLOAD))
+    replacement = body.pop("replacement", None)
+    if type(replacement) is not dict:
+        raise refuse([{"field": "replacement", "problem": "must be a payload of the record's kind"}])
+    found = service().correct(record_id, body, replacement=replacement, org_id=caller.org.id, key=key)
+    return answer(found)
 
 
 @blueprint.get("/v1/records/<record_id>/receipt")

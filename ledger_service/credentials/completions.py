@@ -119,4 +119,14 @@ COMPLETION: Final = Kind(
     parse=parse_completion,
     subject_of=subject_of_completion,
     example=EXAMPLE_COMPLETION,
+    changes=frozenset(
+        {
+            ("active", "suspended"),
+            ("suspended", "active"),
+            ("active", "revoked"),
+            ("suspended", "revoked"),
+            # Not from suspended: a correction must not lift a suspension.
+            ("active", "superseded"),
+        }
+    ),
 )

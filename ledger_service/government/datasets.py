@@ -8,6 +8,8 @@ publishes the data anyway says `publish_digest: true`; then they stand in the en
 `published_sha256`, `published_sm3` and `published_size_bytes`, for everybody, for ever, and among the
 private fields they are absent. `row_root` is the RFC 9162 root over the file's rows and stays private.
 Digests are 32 bytes in base64url.
+
+A new version names the record of the one before in `supersedes`; that one becomes `superseded`.
 """
 
 from __future__ import annotations
@@ -17,12 +19,23 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from ledger_service.proofs.canonical import MAX_INTEGER
 from ledger_service.proofs.schema import Schema
-from ledger_service.records.kinds import FieldProblem, Kind, ParsedRecord, refuse
-from ledger_service.records.payload_rules import DIGEST, YES, FieldRule, check_fields, integer, matching, word
+from ledger_service.records.kinds import Effect, FieldProblem, Kind, ParsedRecord, Pointing, refuse
+from ledger_service.records.payload_rules import (
+    DIGEST,
+    RECORD_ID,
+    YES,
+    FieldRule,
+    check_fields,
+    integer,
+    matching,
+    word,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
+
+    from ledger_service.proofs.canonical import JsonValue
 
 LONGEST_WORD: Final = 64
 LONGEST_TITLE: Final = 256
@@ -43,6 +56,8 @@ _RULES: Final[Mapping[str, FieldRule]] = {
 }
 _REQUIRED: Final = frozenset({"dataset_number", "file_sha256", "size_bytes", "title"})
 _PUBLISH: Final = "publish_digest"
+_SUPERSEDES: Final = "supersedes"
+_STEERING: Final[Mapping[str, FieldRule]] = {_PUBLISH: YES, _SUPERSEDES: RECORD_ID}
 _PUBLISHED: Final = {
     "file_sha256": "published_sha256",
     "file_sm3": "published_sm3",
@@ -70,7 +85,7 @@ EXAMPLE_DATASET: Final[dict[str, Any]] = {
 def parse_dataset(payload: Mapping[str, object], now: datetime) -> ParsedRecord:
     """The fields of one data set; raises InvalidPayloadError that lists the problems and no values."""
     problems: list[FieldProblem] = check_fields(
-        payload, rules={**_RULES, _PUBLISH: YES}, required=_REQUIRED, now=now
+        payload, rules={**_RULES, **_STEERING}, required=_REQUIRED, now=now
     )
     if "row_root" in payload and "rows" not in payload:
         problems.append({"field": "rows", "problem": "is missing beside row_root"})
@@ -79,11 +94,17 @@ def parse_dataset(payload: Mapping[str, object], now: datetime) -> ParsedRecord:
     fields = cast("Mapping[str, Any]", payload)
     published = _PUBLISHED if fields.get(_PUBLISH) else {}
     return ParsedRecord(
-        private={name: value for name, value in fields.items() if name not in {_PUBLISH, *published}},
+        private={name: value for name, value in fields.items() if name not in {*_STEERING, *published}},
         public={published[name]: value for name, value in fields.items() if name in published},
         subject=None,
         reference=fields["dataset_number"],
+        points_at=fields.get(_SUPERSEDES),
     )
+
+
+def effect_of_dataset(_: Mapping[str, JsonValue]) -> Effect:
+    """The version that a new one names as its `previous` is superseded."""
+    return Effect("superseded", "replaced")
 
 
 def subject_of_dataset(_: Mapping[str, object]) -> None:
@@ -98,4 +119,6 @@ DATASET: Final = Kind(
     parse=parse_dataset,
     subject_of=subject_of_dataset,
     example=EXAMPLE_DATASET,
+    changes=frozenset({("active", "superseded"), ("active", "withdrawn")}),
+    pointing=Pointing(role="previous", effect=effect_of_dataset, kinds=frozenset({"dataset/v1"})),
 )

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final
 from ledger_service.errors import LedgerError, OverloadedError
 from ledger_service.records.bulk import CHUNK_LINES, BulkChunk, subjects_of
 from ledger_service.records.outcomes import Rejected
-from ledger_service.records.preparation import Prepared
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,10 +24,10 @@ if TYPE_CHECKING:
     from ledger_service.log.ledger_thread import LedgerThread
     from ledger_service.log.tickets import Position, Ticket
     from ledger_service.records.bulk import BulkPreparer, BulkRow
-    from ledger_service.records.intake import Intake
+    from ledger_service.records.intake import Intake, Submission
     from ledger_service.records.kinds import Kind
     from ledger_service.records.outcomes import Outcome
-    from ledger_service.records.preparation import LogTarget, SealingKey, WriterKeys
+    from ledger_service.records.preparation import LogTarget, Prepared, SealingKey, WriterKeys
     from ledger_service.storage.engine import Database
 
 
@@ -153,7 +152,7 @@ class _Chunk:
     def __init__(self, first_line: int, rows: list[BulkRow], ledger: LedgerThread) -> None:
         self._first_line = first_line
         self._rows = rows
-        self._ticket = _submit(ledger, [row for row in rows if isinstance(row, Prepared)])
+        self._ticket = _submit(ledger, [row for row in rows if not isinstance(row, LedgerError)])
 
     def results(self, bound_s: float) -> Iterator[LineResult]:
         outcomes = iter(self._ticket.wait_accepted() or ())
@@ -167,7 +166,7 @@ class _Chunk:
             yield LineResult(line, outcome, positions.get(record) if record is not None else None)
 
 
-def _submit(ledger: LedgerThread, rows: list[Prepared]) -> Ticket:
+def _submit(ledger: LedgerThread, rows: list[Prepared | Submission]) -> Ticket:
     # A bulk request has time: it waits where a single write would be turned away.
     while True:
         try:

@@ -42,7 +42,6 @@ from ledger_service.records.erasure import (
     read_unrecoverable,
 )
 from ledger_service.records.history import open_record, record_of_number, waiting_entry
-from ledger_service.records.intake import lock_counter
 from ledger_service.records.outcomes import Rejected
 from ledger_service.records.preparation import (
     FINGERPRINT_BYTES,
@@ -52,6 +51,7 @@ from ledger_service.records.preparation import (
     WriteToken,
     encode_values,
 )
+from ledger_service.records.storing import lock_counter
 from ledger_service.records.tables import idempotency_keys
 from ledger_service.vault.blind_index import blind_index
 from ledger_service.vault.erasure_register import ErasureOrder

@@ -138,4 +138,5 @@ PURCHASE: Final = Kind(
     parse=parse_purchase,
     subject_of=subject_of_purchase,
     example=EXAMPLE_PURCHASE,
+    changes=frozenset({("active", "refunded"), ("active", "superseded")}),
 )

@@ -19,9 +19,11 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 import orjson
 
 from ledger_service.errors import InvalidPayloadError, LedgerError, MalformedError, PreparationError
+from ledger_service.records.intake import Submission
 from ledger_service.records.kinds import refuse
 from ledger_service.records.payload_text import parse_object
 from ledger_service.records.preparation import (
+    IdempotencyKey,
     LogTarget,
     Prepared,
     RecordMaker,
@@ -43,12 +45,14 @@ CHUNK_LINES: Final = 4_000
 """Lines in one chunk. Each random id touches another page of their index, so small chunks cost more."""
 
 _REFUSED: Final = 3
+_SUBMITTED: Final = 1
 
 ROW_KEY: Final = "idempotency_key"
 """The member of a row that names it by itself, in place of the stream's key and the row's line."""
 _VISIBLE: Final = re.compile(r"[!-~]{1,255}", re.ASCII)
 
-BulkRow: TypeAlias = "Prepared | InvalidPayloadError | MalformedError"
+# A row that points at another record is only read here: what it points at is known where it is accepted.
+BulkRow: TypeAlias = "Prepared | Submission | InvalidPayloadError | MalformedError"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,9 @@ def prepare_chunk(chunk: BulkChunk, entropy: Callable[[int], bytes] = os.urandom
             payload = parse_object(line)
             own_key = take_row_key(payload) if ROW_KEY in payload else None
             parsed = kind.parse(payload, chunk.accepted)
+            if parsed.points_at is not None:
+                rows.append(Submission(chunk.target, kind, parsed, _row_key(chunk, own_key, number)))
+                continue
             values = encode_values(parsed)
             token = None
             if own_key is not None or hashed is not None:
@@ -114,6 +121,12 @@ def prepare_chunk(chunk: BulkChunk, entropy: Callable[[int], bytes] = os.urandom
         except (InvalidPayloadError, MalformedError) as error:
             rows.append(error)
     return rows
+
+
+def _row_key(chunk: BulkChunk, own_key: str | None, line: int) -> IdempotencyKey | None:
+    if own_key is not None:
+        return IdempotencyKey(own_key)
+    return None if chunk.idempotency_key is None else IdempotencyKey(chunk.idempotency_key, line)
 
 
 class BulkPreparer:
@@ -203,6 +216,8 @@ def _work(chunk: BulkChunk) -> list[_Packed]:
 def _pack(row: BulkRow) -> _Packed:
     if isinstance(row, Prepared):
         return (*row[:-1], *(row.token or (None, None, None)))
+    if isinstance(row, Submission):
+        return (row,)
     return (isinstance(row, InvalidPayloadError), row.text, row.details)
 
 
@@ -218,6 +233,9 @@ def _unpack(packed: Future[list[_Packed]], done: Future[list[BulkRow]]) -> None:
 
 
 def _row_of(packed: _Packed) -> BulkRow:
+    if len(packed) == _SUBMITTED:
+        submission: Submission = packed[0]
+        return submission
     if len(packed) == _REFUSED:
         invalid, text, details = packed
         return (InvalidPayloadError if invalid else MalformedError)(text, **details)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ledger_service.proofs.canonical import JsonValue
+    from ledger_service.proofs.entry import Pointer
     from ledger_service.proofs.types import Origin
     from ledger_service.records.kinds import Kind
 
@@ -23,7 +24,7 @@ _ID: Final = RecordId("0123456789_audit-ledger_")
 
 
 class EntryTemplate:
-    """Formats entries without public fields, target and tags, as `proofs.entry.format_entry` does."""
+    """Formats entries without public fields, pointers and tags, as `proofs.entry.format_entry` does."""
 
     __slots__ = ("_after_commitment", "_after_id", "_after_time", "_before")
 
@@ -56,8 +57,10 @@ def make_claim(
     record_id: RecordId,
     commitment: bytes | None,
     public: Mapping[str, JsonValue],
+    target: Pointer | None = None,
+    previous: Pointer | None = None,
 ) -> Claim:
-    """The claim of a record that points at no other; raises MalformedError."""
+    """The claim of a record; raises MalformedError."""
     return Claim(
         log=origin,
         org=org,
@@ -65,8 +68,8 @@ def make_claim(
         schema=kind.schema.hash,
         id=record_id,
         commitment=commitment,
-        target=None,
-        previous=None,
+        target=target,
+        previous=previous,
         tags=(),
         public=public,
     )

@@ -13,24 +13,25 @@ from dataclasses import dataclass
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Final, cast
 
-from sqlalchemy import bindparam, insert, select, update
+import orjson
 from sqlalchemy.exc import IntegrityError
 
 from ledger_service.errors import (
     IdempotencyConflictError,
     KeyUnavailableError,
-    MalformedError,
+    LedgerError,
     StorageBusyError,
+    StorageError,
 )
 from ledger_service.proofs.canonical import encode_base64url
-from ledger_service.proofs.types import LeafHash, RecordId
-from ledger_service.records.idempotency import find_known, store_tokens
+from ledger_service.proofs.types import RecordId
+from ledger_service.records.idempotency import find_known
 from ledger_service.records.outcomes import Accepted, Outcome, Rejected, Replayed
+from ledger_service.records.pointing import PointedRecords
 from ledger_service.records.preparation import (
     ERASED_FINGERPRINT,
     IdempotencyKey,
     LogTarget,
-    Opening,
     Prepared,
     RecordMaker,
     SealingKey,
@@ -40,41 +41,52 @@ from ledger_service.records.preparation import (
     fingerprint,
     hash_key,
 )
-from ledger_service.records.tables import outbox, record_counter, record_salts, records, sealed_payloads
+from ledger_service.records.storing import Made, lock_counter, store_records
+from ledger_service.records.tables import records
 from ledger_service.storage.metadata import from_instant
-from ledger_service.storage.rows import insert_rows, select_matching
+from ledger_service.storage.rows import select_matching
 from ledger_service.vault.tables import ERASED, vault_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from sqlalchemy import Connection
 
     from ledger_service.clock import Clock
+    from ledger_service.proofs.entry import Pointer
     from ledger_service.records.kinds import Kind, ParsedRecord
+    from ledger_service.records.pointing import PointingRules
     from ledger_service.storage.engine import Database
     from ledger_service.vault.keyring import Keyring, OrgKey, SubjectKey
 
-_RECORD: Final = ("id", "rid", "org_id", "log_id", "kind", "accepted", "reference", "key_id")
-_OUTBOX: Final = ("record", "log_id", "leaf", "entry")
-_COUNTER: Final = 1
 _MOST_RACES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A valid record that somebody wants kept."""
+    """A valid record that somebody wants kept.
+
+    `explained_by` is the correction through which it takes the place of an earlier record: both are accepted
+    or neither, the correction first.
+    """
 
     target: LogTarget
     kind: Kind
     parsed: ParsedRecord
     key: IdempotencyKey | None = None
+    explained_by: tuple[Kind, ParsedRecord] | None = None
+
+    @property
+    def points(self) -> bool:
+        """Whether it points at an earlier record."""
+        return self.parsed.points_at is not None or self.explained_by is not None
 
 
 class Intake:
     """Accepts records. It holds no state: what it knows is in the database."""
 
-    __slots__ = ("_clock", "_database", "_entropy", "_keyring")
+    __slots__ = ("_clock", "_database", "_entropy", "_keyring", "_rules")
 
     def __init__(
         self,
@@ -82,9 +94,14 @@ class Intake:
         keyring: Keyring,
         *,
         clock: Clock,
+        rules: PointingRules,
         entropy: Callable[[int], bytes] = os.urandom,
     ) -> None:
-        """Store in `database`, seal under the keys of `keyring`, draw ids and salts from `entropy`."""
+        """Store in `database`, seal under the keys of `keyring`, draw ids and salts from `entropy`.
+
+        `rules` resolve what records point at.
+        """
+        self._rules = rules
         self._database = database
         self._keyring = keyring
         self._clock = clock
@@ -120,12 +137,16 @@ class Intake:
 
     def _accept(self, conn: Connection, batch: Sequence[Submission | Prepared]) -> list[Outcome]:
         lock_counter(conn)
-        orgs = {item.target.org_id for item in batch if isinstance(item, Submission)}
+        submissions = [item for item in batch if isinstance(item, Submission)]
+        orgs = {item.target.org_id for item in submissions}
         org_keys = {org_id: self._keyring.org_key(conn, org_id) for org_id in sorted(orgs)}
         tokens = [_token_of(item, org_keys) for item in batch]
         decided, fresh = _decide(conn, batch, tokens)
-        made = self._make(conn, batch, tokens, fresh, org_keys)
-        stored = _store(conn, {position: item for position, item in made.items() if isinstance(item, tuple)})
+        making = _Making(self._clock.now().replace(microsecond=0), org_keys, self._entropy)
+        making.subject_keys = self._subject_keys(conn, [batch[position] for position in fresh])
+        making.pointed = PointedRecords(conn, self._rules)
+        made = _make(conn, batch, tokens, fresh, making)
+        stored = store_records(conn, made)
         outcomes: list[Outcome] = []
         for position in range(len(batch)):
             earlier = decided.get(position, position)
@@ -134,44 +155,8 @@ class Intake:
             elif earlier in stored:
                 outcomes.append(stored[earlier] if earlier == position else _again(stored[earlier]))
             else:
-                outcomes.append(cast("Rejected", made[earlier]))
+                outcomes.append(making.rejected[earlier])
         return outcomes
-
-    def _make(
-        self,
-        conn: Connection,
-        batch: Sequence[Submission | Prepared],
-        tokens: Sequence[WriteToken | None],
-        fresh: Sequence[int],
-        org_keys: Mapping[int, OrgKey],
-    ) -> dict[int, tuple[Prepared, Opening | None] | Rejected]:
-        """Prepare what is not prepared yet. A record whose subject was erased meanwhile is rejected."""
-        subject_keys = self._subject_keys(conn, [batch[position] for position in fresh])
-        gone = _erased_keys(conn, [batch[position] for position in fresh])
-        accepted = self._clock.now().replace(microsecond=0)
-        makers: dict[tuple[int, str], RecordMaker] = {}
-        made: dict[int, tuple[Prepared, Opening | None] | Rejected] = {}
-        for position in fresh:
-            item = batch[position]
-            if isinstance(item, Prepared):
-                made[position] = Rejected(KeyUnavailableError()) if item.key_id in gone else (item, None)
-                continue
-            target, kind, parsed = item.target, item.kind, item.parsed
-            org = org_keys[target.org_id]
-            maker = makers.get((target.log_id, kind.name))
-            if maker is None:
-                maker = RecordMaker(
-                    kind, target=target, keys=_writer_keys(org), accepted=accepted, entropy=self._entropy
-                )
-                makers[target.log_id, kind.name] = maker
-            key = org if parsed.subject is None else subject_keys[target.org_id, parsed.subject]
-            try:
-                made[position] = maker.make(
-                    parsed, encode_values(parsed), sealing=_sealing_key(key), token=tokens[position]
-                )
-            except MalformedError as error:
-                made[position] = Rejected(error)
-        return made
 
     def _subject_keys(
         self, conn: Connection, items: Iterable[Submission | Prepared]
@@ -187,6 +172,101 @@ class Intake:
         }
 
 
+class _Making:
+    """Makes the records of one batch, which share time and keys. Why one was not made stands in `rejected`."""
+
+    def __init__(
+        self, accepted: datetime, org_keys: Mapping[int, OrgKey], entropy: Callable[[int], bytes]
+    ) -> None:
+        self._accepted = accepted
+        self._org_keys = org_keys
+        self._entropy = entropy
+        self._makers: dict[tuple[int, str], RecordMaker] = {}
+        self.subject_keys: Mapping[tuple[int, str], SubjectKey] = {}
+        self.pointed: PointedRecords
+        self.rejected: dict[int, Rejected] = {}
+
+    def make(self, item: Submission, token: WriteToken | None) -> list[Made]:
+        """The record, after the correction that explains it; raises LedgerError that rejects both."""
+        kind, log = item.kind, item.target
+        if item.explained_by is not None:
+            explaining, said = item.explained_by
+            corrected = self.pointed.bind(explaining, said, log=log, accepted=self._accepted)
+            bond = self.pointed.replace(kind, item.parsed, bond=corrected, accepted=self._accepted)
+            correction = self._one(log, explaining, corrected.parsed, token=None, target=corrected.pointer)
+            record = self._one(log, kind, item.parsed, token=token, previous=bond.pointer)
+            self.pointed.apply(explaining, corrected)
+            return [correction._replace(bond=corrected), record._replace(bond=bond)]
+        if item.parsed.points_at is None:
+            return [self._one(log, kind, item.parsed, token=token)]
+        bond = self.pointed.bind(kind, item.parsed, log=log, accepted=self._accepted)
+        assert kind.pointing is not None
+        pointers: dict[str, Pointer] = {kind.pointing.role: bond.pointer}
+        record = self._one(log, kind, bond.parsed, token=token, sealing=bond.sealing, **pointers)
+        self.pointed.apply(kind, bond)
+        return [record._replace(bond=bond)]
+
+    def _one(
+        self,
+        log: LogTarget,
+        kind: Kind,
+        parsed: ParsedRecord,
+        *,
+        token: WriteToken | None,
+        sealing: SealingKey | None = None,
+        target: Pointer | None = None,
+        previous: Pointer | None = None,
+    ) -> Made:
+        org = self._org_keys[log.org_id]
+        maker = self._makers.get((log.log_id, kind.name))
+        if maker is None:
+            maker = RecordMaker(
+                kind, target=log, keys=_writer_keys(org), accepted=self._accepted, entropy=self._entropy
+            )
+            self._makers[log.log_id, kind.name] = maker
+        if sealing is None:
+            subject = parsed.subject
+            sealing = _sealing_key(org if subject is None else self.subject_keys[log.org_id, subject])
+        values = encode_values(parsed)
+        return Made(
+            *maker.make(parsed, values, sealing=sealing, token=token, target=target, previous=previous)
+        )
+
+
+def _make(
+    conn: Connection,
+    batch: Sequence[Submission | Prepared],
+    tokens: Sequence[WriteToken | None],
+    fresh: Sequence[int],
+    making: _Making,
+) -> dict[int, Made]:
+    """Prepare what is not prepared yet, by its position; what explains another comes before it.
+
+    A record whose subject was erased meanwhile is rejected, and so is one that its kind's rules do not allow.
+    """
+    gone = _erased_keys(conn, [batch[position] for position in fresh])
+    made: dict[int, Made] = {}
+    for position in fresh:
+        item = batch[position]
+        if isinstance(item, Prepared):
+            if item.key_id in gone:
+                making.rejected[position] = Rejected(KeyUnavailableError())
+            else:
+                made[position] = Made(item)
+            continue
+        try:
+            *explaining, made_now = making.make(item, tokens[position])
+        except StorageError:
+            raise
+        except LedgerError as error:
+            making.rejected[position] = Rejected(error)
+            continue
+        # Positions beyond the batch: nobody waits for what explains another, but it is stored before it.
+        made |= {len(batch) + position: each for each in explaining}
+        made[position] = made_now
+    return made
+
+
 def _token_of(item: Submission | Prepared, org_keys: Mapping[int, OrgKey]) -> WriteToken | None:
     if isinstance(item, Prepared):
         return item.token
@@ -194,7 +274,12 @@ def _token_of(item: Submission | Prepared, org_keys: Mapping[int, OrgKey]) -> Wr
         return None
     keys = _writer_keys(org_keys[item.target.org_id])
     values = encode_values(item.parsed)
-    body = fingerprint(item.parsed, values, kind=item.kind, target=item.target, keys=keys)
+    more: tuple[bytes, ...] = ()
+    if item.explained_by is not None:
+        kind, said = item.explained_by
+        public = orjson.dumps(said.public, option=orjson.OPT_SORT_KEYS)
+        more = (kind.name.encode(), str(said.points_at).encode(), public)
+    body = fingerprint(item.parsed, values, kind=item.kind, target=item.target, keys=keys, more=more)
     return WriteToken(hash_key(item.key.text, keys=keys), item.key.line, body)
 
 
@@ -244,72 +329,6 @@ def _erased_keys(conn: Connection, items: Iterable[Submission | Prepared]) -> se
     wanted = {item.key_id for item in items if isinstance(item, Prepared) and item.key_id is not None}
     there = select_matching(conn, vault_keys, ("id", "kek_generation"), equal={}, among=("id", wanted))
     return wanted - {number for number, kek_generation in there if kek_generation != ERASED}
-
-
-def _store(conn: Connection, made: Mapping[int, tuple[Prepared, Opening | None]]) -> dict[int, Accepted]:
-    if not made:
-        return {}
-    first = _take_numbers(conn, len(made))
-    numbered = list(enumerate(made.values(), first))
-    insert_rows(
-        conn,
-        records,
-        _RECORD,
-        [(n, r.rid, r.org_id, r.log_id, r.kind, r.accepted, r.reference, r.key_id) for n, (r, _) in numbered],
-    )
-    insert_rows(conn, record_salts, ("record", "salt"), [(n, r.salt) for n, (r, _) in numbered if r.salt])
-    insert_rows(
-        conn,
-        sealed_payloads,
-        ("record", "generation", "sealed"),
-        [(n, r.generation, r.sealed) for n, (r, _) in numbered if r.sealed],
-    )
-    store_tokens(
-        conn,
-        [(r.org_id, r.token.key, r.token.line, n, r.token.fingerprint) for n, (r, _) in numbered if r.token],
-    )
-    insert_rows(conn, outbox, _OUTBOX, [(n, r.log_id, r.leaf, r.entry) for n, (r, _) in numbered])
-    return {
-        position: Accepted(
-            number,
-            RecordId(encode_base64url(record.rid)),
-            record.log_id,
-            from_instant(record.accepted),
-            LeafHash(record.leaf),
-            record.entry,
-            opening,
-        )
-        for position, (number, (record, opening)) in zip(made, numbered, strict=True)
-    }
-
-
-_TAKE: Final = (
-    update(record_counter)
-    .where(record_counter.c.id == bindparam("counter"))
-    .values(last=record_counter.c.last + bindparam("count"))
-    .returning(record_counter.c.last)
-)
-
-
-_LOCK: Final = select(record_counter.c.last).with_for_update()
-
-
-def lock_counter(conn: Connection) -> None:
-    """Let accepting and erasing take turns, on PostgreSQL as on SQLite, where writers do so anyway.
-
-    Otherwise a record could be sealed under a key, and stored, while that key is being erased.
-    """
-    if conn.dialect.name != "sqlite":
-        conn.execute(_LOCK)
-
-
-def _take_numbers(conn: Connection, count: int) -> int:
-    """Return the first of `count` new numbers. The counter's row stays locked until the commit."""
-    last: int | None = conn.execute(_TAKE, {"counter": _COUNTER, "count": count}).scalar()
-    if last is None:
-        last = count
-        conn.execute(insert(record_counter).values(id=_COUNTER, last=last))
-    return last - count + 1
 
 
 def _again(original: Accepted) -> Replayed:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from ledger_service.proofs.entry import Pointer
     from ledger_service.records.kinds import Kind, ParsedRecord
 
 ID_BYTES: Final = 16
@@ -121,12 +122,24 @@ def encode_values(parsed: ParsedRecord) -> bytes:
 
 
 def fingerprint(
-    parsed: ParsedRecord, values: bytes, *, kind: Kind, target: LogTarget, keys: WriterKeys
+    parsed: ParsedRecord,
+    values: bytes,
+    *,
+    kind: Kind,
+    target: LogTarget,
+    keys: WriterKeys,
+    more: tuple[bytes, ...] = (),
 ) -> bytes:
-    """The keyed hash of what is to be recorded, by which a repeated body is known."""
+    """The keyed hash of what is to be recorded, by which a repeated body is known.
+
+    `more` is what the body says beyond this record.
+    """
     public = _dumps(parsed.public, option=_SORTED) if parsed.public else b"{}"
     # None of the parts can hold a zero byte, so no two bodies give the same text.
-    body = b"\x00".join((_FINGERPRINT_LABEL, target.origin.encode(), kind.name.encode(), values, public))
+    about = () if parsed.points_at is None else (parsed.points_at.encode(),)
+    body = b"\x00".join(
+        (_FINGERPRINT_LABEL, target.origin.encode(), kind.name.encode(), values, public, *about, *more)
+    )
     return hmac_digest(keys.fingerprint_key, body, "sha256")[:FINGERPRINT_BYTES]
 
 
@@ -152,12 +165,19 @@ class RecordMaker:
         self._instant = to_instant(accepted)
         self._time = format_time(accepted)
         self._entropy = entropy
-        self._template = EntryTemplate(target.origin, target.org, kind)
+        self._template: EntryTemplate | None = None
 
     def make(
-        self, parsed: ParsedRecord, values: bytes, *, sealing: SealingKey, token: WriteToken | None
+        self,
+        parsed: ParsedRecord,
+        values: bytes,
+        *,
+        sealing: SealingKey,
+        token: WriteToken | None,
+        target: Pointer | None = None,
+        previous: Pointer | None = None,
     ) -> tuple[Prepared, Opening | None]:
-        """Commit to the private fields, build the entry and seal the payload.
+        """Commit to the private fields, build the entry with its pointers and seal the payload.
 
         `values` is what `encode_values` gives. Raises MalformedError for an entry that would be too large.
         """
@@ -174,7 +194,7 @@ class RecordMaker:
                 self._target.origin, record_id, self._kind.name, sealing.generation, commitment
             )
             sealed = seal(sealing.key, plaintext, salt=salt, context=context, entropy=entropy)
-        entry = self._entry(parsed, record_id, commitment)
+        entry = self._entry(parsed, record_id, commitment, target, previous)
         reference = parsed.reference
         prepared = Prepared(
             rid,
@@ -199,8 +219,17 @@ class RecordMaker:
         texts = {name: _dumps(value, option=_SORTED) for name, value in opening.values.items()}
         return commit_texts(texts, salt=opening.salt, schema=schema, log=log, id=record_id)
 
-    def _entry(self, parsed: ParsedRecord, record_id: RecordId, commitment: bytes | None) -> bytes:
-        if commitment is not None and not parsed.public:
+    def _entry(
+        self,
+        parsed: ParsedRecord,
+        record_id: RecordId,
+        commitment: bytes | None,
+        target: Pointer | None,
+        previous: Pointer | None,
+    ) -> bytes:
+        if commitment is not None and not parsed.public and target is None and previous is None:
+            if self._template is None:
+                self._template = EntryTemplate(self._target.origin, self._target.org, self._kind)
             return self._template.format(record_id, commitment=commitment, accepted=self._time)
         claim = make_claim(
             self._target.origin,
@@ -209,6 +238,8 @@ class RecordMaker:
             record_id=record_id,
             commitment=commitment,
             public=parsed.public,
+            target=target,
+            previous=previous,
         )
         return format_entry(Entry(claim, self._accepted))
 

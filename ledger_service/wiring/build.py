@@ -17,11 +17,13 @@ from ledger_service.errors import StorageFatalError
 from ledger_service.log.bulk_writer import BulkWriter
 from ledger_service.log.eraser import Eraser
 from ledger_service.log.ledger_thread import LedgerThread
+from ledger_service.log.published import StoredPlaces
 from ledger_service.log.reader import LogReader
 from ledger_service.log.sequencer import Sequencer
 from ledger_service.proofs.opening import OPENING_KIND, OPENING_SCHEMA
 from ledger_service.records.bulk import BulkPreparer
 from ledger_service.records.intake import Intake
+from ledger_service.records.pointing import PointingRules
 from ledger_service.vault.keyring import Keyring
 from ledger_service.vault.signing_keys import SigningKeyFiles
 from ledger_service.verification.archive import Archive
@@ -142,7 +144,8 @@ def _build_writing(
     clock: Clock,
     on_fatal: Callable[[LedgerError], None],
 ) -> _Writing:
-    intake = Intake(database, keyring, clock=clock)
+    rules = PointingRules(KINDS, keyring, StoredPlaces())
+    intake = Intake(database, keyring, clock=clock, rules=rules)
     ledger = LedgerThread(
         intake,
         Sequencer(database, signers_of=signers.checkpoint_signers, clock=clock),

@@ -12,12 +12,21 @@ from ledger_service.errors import (
     NotFoundError,
     NotReadyError,
     OrganizationExistsError,
+    TargetError,
+    UnknownKindError,
     UnknownLogError,
+    UnknownRecordError,
 )
-from ledger_service.log.directory import find_collection
+from ledger_service.log.directory import find_collection, log_of_number
 from ledger_service.log.opening import open_log
 from ledger_service.proofs.opening import LogOpening
 from ledger_service.proofs.types import Origin
+from ledger_service.records.corrections import CORRECTION
+from ledger_service.records.history import find_record
+from ledger_service.records.intake import Submission
+from ledger_service.records.kinds import refuse
+from ledger_service.records.preparation import IdempotencyKey
+from ledger_service.records.statuses import STATUS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -32,7 +41,8 @@ if TYPE_CHECKING:
     from ledger_service.log.directory import LogRow
     from ledger_service.log.reader import LogReader
     from ledger_service.records.bulk import BulkPreparer
-    from ledger_service.records.intake import Intake, Submission
+    from ledger_service.records.history import RecordRow
+    from ledger_service.records.intake import Intake
     from ledger_service.records.kinds import KindRegistry
     from ledger_service.storage.engine import Database
     from ledger_service.vault.keyring import Keyring
@@ -151,6 +161,47 @@ class Service:
         self._check_writable()
         return self.recorder.record(submission)
 
+    def change_status(
+        self, record_id: str, body: Mapping[str, object], *, org_id: int, key: str
+    ) -> Recorded | Pending:
+        """Record what `body` says about the status of one of the organization's records.
+
+        Raises NotFoundError, InvalidPayloadError, TargetError, StateConflictError, NotSequencedError, and what
+        `record` raises.
+        """
+        _, log = self._own_record(record_id, org_id)
+        parsed = STATUS.parse(_about(record_id, body), self.clock.now())
+        log.check_kind(STATUS.name)
+        return self.record(Submission(log.target, STATUS, parsed, IdempotencyKey(key)))
+
+    def correct(
+        self,
+        record_id: str,
+        body: Mapping[str, object],
+        *,
+        replacement: Mapping[str, object],
+        org_id: int,
+        key: str,
+    ) -> Recorded | Pending:
+        """Record `replacement`, a payload of the same kind, in the place of one of the organization's records.
+
+        `body` says why. Raises as `change_status` does.
+        """
+        row, log = self._own_record(record_id, org_id)
+        now = self.clock.now()
+        said = CORRECTION.parse(_about(record_id, body), now)
+        try:
+            kind = self.kinds.get(row.kind)
+        except UnknownKindError:
+            raise TargetError(kind=row.kind) from None
+        parsed = kind.parse(replacement, now)
+        if parsed.points_at is not None:
+            raise TargetError("A replacement points at what it replaces, and at nothing else.", kind=row.kind)
+        log.check_kind(CORRECTION.name)
+        return self.record(
+            Submission(log.target, kind, parsed, IdempotencyKey(key), explained_by=(CORRECTION, said))
+        )
+
     def record_rows(self, request: BulkRequest) -> Iterator[LineResult]:
         """Record a stream of rows; raises as `record` does, and `BulkWriter.write` says what else."""
         self._check_writable()
@@ -189,6 +240,16 @@ class Service:
             notes.append(f"{trouble.text} [{trouble.code}]")
         return Readiness(not reasons, reasons, (*notes, *self.database.warnings))
 
+    def _own_record(self, record_id: str, org_id: int) -> tuple[RecordRow, LogRow]:
+        with self.database.read() as conn:
+            try:
+                row = find_record(conn, record_id)
+            except UnknownRecordError:
+                raise NotFoundError from None
+            if row.org_id != org_id:
+                raise NotFoundError
+            return row, log_of_number(conn, row.log_id)
+
     def _check_writable(self) -> None:
         if self.keeper is None:
             raise NotReadyError
@@ -219,3 +280,9 @@ class Service:
             )
         except LogExistsError:
             return self.log_of(org.id, collection)
+
+
+def _about(record_id: str, body: Mapping[str, object]) -> dict[str, object]:
+    if "record" in body:
+        raise refuse([{"field": "record", "problem": "is not known"}])
+    return {**body, "record": record_id}

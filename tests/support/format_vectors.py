@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ledger_service.marketplace.purchases import EXAMPLE_PURCHASE
 from ledger_service.proofs.canonical import format_time
 from ledger_service.proofs.checkpoint import (
     check_mldsa,
@@ -19,7 +21,7 @@ from ledger_service.proofs.checkpoint import (
     format_checkpoint,
     parse_checkpoint,
 )
-from ledger_service.proofs.entry import claim_digest, parse_entry
+from ledger_service.proofs.entry import Pointer, claim_digest, parse_entry
 from ledger_service.proofs.evidence import format_evidence
 from ledger_service.proofs.fields import disclose_fields
 from ledger_service.proofs.merkle import leaf_hash, prove_consistency, prove_inclusion, tree_root
@@ -28,7 +30,8 @@ from ledger_service.proofs.policy import format_policy
 from ledger_service.proofs.schema import format_schema
 from ledger_service.proofs.tlog_proof import format_tlog_proof
 from ledger_service.proofs.trust import format_trust
-from ledger_service.proofs.types import LeafIndex, Origin, TreeSize
+from ledger_service.proofs.types import LeafHash, LeafIndex, Origin, TreeSize
+from ledger_service.records.kinds import Pointed
 from ledger_service.records.preparation import (
     LogTarget,
     RecordMaker,
@@ -149,7 +152,15 @@ def _kind_vector(kind: Kind) -> dict[str, Any]:
         entropy=entropy,
     )
     parsed = kind.parse(kind.example, ACCEPTED)
-    made, opening = maker.make(parsed, encode_values(parsed), sealing=SealingKey(1, 1, bytes(32)), token=None)
+    pointers = {}
+    if kind.pointing is not None and parsed.points_at is not None:
+        pointers[kind.pointing.role] = Pointer(origin, LeafIndex(7), LeafHash(bytes(range(32))))
+        if kind.pointing.measure is not None:
+            pointed = Pointed(lambda: EXAMPLE_PURCHASE, list)
+            parsed = replace(parsed, public={**parsed.public, **kind.pointing.measure(parsed, pointed)})
+    made, opening = maker.make(
+        parsed, encode_values(parsed), sealing=SealingKey(1, 1, bytes(32)), token=None, **pointers
+    )
     claim = parse_entry(made.entry).claim
     return {
         "kind": kind.name,

@@ -13,6 +13,7 @@ from ledger_service.errors import UnknownLogError
 from ledger_service.log import tables as log_tables
 from ledger_service.log.directory import LogRow, find_log
 from ledger_service.log.opening import open_log
+from ledger_service.log.published import StoredPlaces
 from ledger_service.log.reader import LogReader
 from ledger_service.log.sequencer import Sequencer
 from ledger_service.log.signers import Ed25519Signer, MlDsa44Signer
@@ -21,12 +22,14 @@ from ledger_service.proofs.opening import LogOpening
 from ledger_service.proofs.types import Origin
 from ledger_service.records.erasure import ERASURE
 from ledger_service.records.intake import Intake, Submission
+from ledger_service.records.pointing import PointingRules
 from ledger_service.records.preparation import IdempotencyKey
 from ledger_service.storage.engine import Database
 from ledger_service.storage.metadata import metadata
 from ledger_service.vault.keyring import Keyring
 from ledger_service.vault.signing_keys import SigningKeyFiles
 from ledger_service.vault.wrapping import KeyEncryptionKey
+from ledger_service.wiring.kinds import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -110,7 +113,7 @@ def small_ledger(
     try:
         database.create_all(metadata)
         keyring = Keyring(KEK)
-        intake = Intake(database, keyring, clock=clock)
+        intake = Intake(database, keyring, clock=clock, rules=PointingRules(KINDS, keyring, StoredPlaces()))
         signers_of = signers_in(directory)
         opening = LogOpening(
             ORIGIN, ORG, (ERASURE.name, PURCHASE.name), tuple(each.vkey for each in signers_of(ORIGIN))

@@ -25,7 +25,7 @@ SECURITY: tuple[list[dict[str, list[str]]], ...] = (
     [{}, {"apiKey": []}],
     *([{"apiKey": [scope.value]}] for scope in Scope),
 )
-STEERING = {"publish_digest"}
+STEERING = {"publish_digest", "supersedes", "purchase", "reason"}
 NOT_DESCRIBED = {"openapi.spec", "static"}
 
 
@@ -72,6 +72,8 @@ def test_the_calls_of_the_design_are_there(document: Any) -> None:
     wanted = {
         "/v1/orgs/{org}/purchases",
         "/v1/orgs/{org}/purchases/bulk",
+        "/v1/orgs/{org}/refunds",
+        "/v1/orgs/{org}/refunds/bulk",
         "/v1/orgs/{org}/completions",
         "/v1/orgs/{org}/completions/bulk",
         "/v1/orgs/{org}/datasets",
@@ -80,6 +82,8 @@ def test_the_calls_of_the_design_are_there(document: Any) -> None:
         "/v1/records/{record_id}/receipt",
         "/v1/records/{record_id}/payload",
         "/v1/records/{record_id}/evidence",
+        "/v1/records/{record_id}/status",
+        "/v1/records/{record_id}/correction",
         "/v1/verify",
         "/v1/orgs/{org}/webhooks",
         "/v1/orgs/{org}/webhooks/{webhook}/deliveries",
@@ -117,6 +121,16 @@ CHANGES: dict[str, list[dict[str, object]]] = {
         {"amount_minor": 2**53},
         {"adjustment_minor": "1"},
     ],
+    "refund/v1": [
+        {"purchase": "x"},
+        {"purchase": "q1wFMcc0d1N4nU0dO5bYDB"},
+        {"refund_number": ""},
+        {"amount_minor": 0},
+        {"currency": "XXX"},
+        {"refunded_at": "yesterday"},
+        {"reason": "because"},
+        {"reason": 12},
+    ],
     "completion/v1": [
         {"learner": ""},
         {"certificate_number": "x" * 65},
@@ -144,6 +158,8 @@ CHANGES: dict[str, list[dict[str, object]]] = {
         {"rows": 2**53},
         {"publish_digest": True},
         {"publish_digest": "yes"},
+        {"supersedes": "q1wFMcc0d1N4nU0dO5bYDA"},
+        {"supersedes": "q1"},
     ],
 }
 EVERYWHERE: list[dict[str, object]] = [{}, {"colour": "red"}]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ledger_service.proofs.canonical import encode
+from ledger_service.proofs.status import ACTIVE, STATES
 from ledger_service.records.preparation import encode_values
 from ledger_service.wiring.kinds import KINDS, LOG_KINDS
 
@@ -48,3 +49,11 @@ def test_words_in_urls_are_each_kind_s_own() -> None:
     """No two kinds are recorded under the same word."""
     words = [kind.word for kind in ALL if kind.word is not None]
     assert len(words) == len(set(words))
+
+
+@pytest.mark.parametrize("kind", ALL, ids=str)
+def test_states_and_reasons_are_those_of_statements(kind: Kind) -> None:
+    """Every state that a status can take is one that statements know, and each begins as active."""
+    steps = {state for step in kind.changes for state in step}
+    assert steps <= set(STATES)
+    assert not steps or ACTIVE in {before for before, _ in kind.changes}
