@@ -23,7 +23,7 @@ from ledger_service.chain.head_signer import check_eip712_line
 from ledger_service.chain.tables import anchors, chain_contracts
 from ledger_service.config import load_settings
 from ledger_service.log.auditor import audit
-from ledger_service.log.tables import checkpoints, log_entries
+from ledger_service.log.tables import checkpoints, log_entries, logs
 from ledger_service.proofs.canonical import decode_base64url
 from ledger_service.proofs.note import encode_base64
 from ledger_service.records.erasure import ERASURE
@@ -251,10 +251,14 @@ def _database(installation: Installation) -> Iterator[Database]:
 
 
 def read_checkpoints(installation: Installation) -> dict[int, tuple[bytes, bytes]]:
-    """Root and note of every size signed so far."""
+    """Root and note of every size of the log of purchases signed so far."""
     try:
         with _database(installation) as database, database.read() as conn:
-            found = conn.execute(select(checkpoints.c.size, checkpoints.c.root, checkpoints.c.note))
+            found = conn.execute(
+                select(checkpoints.c.size, checkpoints.c.root, checkpoints.c.note)
+                .join_from(checkpoints, logs, logs.c.id == checkpoints.c.log_id)
+                .where(logs.c.collection == "purchases")
+            )
             return {size: (bytes(root), bytes(note)) for size, root, note in found}
     except Exception:  # noqa: BLE001 - before the schema exists there is nothing to read
         return {}
@@ -322,13 +326,17 @@ def _judge_erasures(installation: Installation, database: Database) -> list[str]
 def _judge_chain(
     installation: Installation, database: Database, roots: dict[int, tuple[bytes, bytes]]
 ) -> list[str]:
-    """Each head stands on the chain once, with our root, and no transaction published it again."""
+    """Each head of purchases stands on the chain once, with our root, and was published once.
+
+    There is one contract for each collection.
+    """
     artifact = load_artifact("PurchaseLedger")
     with database.read() as conn:
-        contracts = {bytes(row[0]) for row in conn.execute(select(chain_contracts.c.address))}
-    if len(contracts) != 1:
-        return [f"{len(contracts)} contracts were deployed for one collection"]
-    address = f"0x{contracts.pop().hex()}"
+        rows = conn.execute(select(chain_contracts.c.kind, chain_contracts.c.address)).all()
+    contracts = {row.kind: bytes(row.address) for row in rows}
+    if not len(rows) == len(contracts) == len(LOG_KINDS):
+        return [f"{len(rows)} contracts were deployed for {len(LOG_KINDS)} collections"]
+    address = f"0x{contracts[artifact.name].hex()}"
     rpc = installation.backend.rpc()
     topic = f"0x{artifact.topic('HeadAccepted').hex()}"
     found = rpc.call(
@@ -345,11 +353,11 @@ def _judge_chain(
     ]
     selector = f"0x{function_abi_to_4byte_selector(artifact.abi['function', 'publish']).hex()}"
     mined = list(_transactions(installation))
-    sent = sum(each["input"].startswith(selector) for each in mined)
+    sent = sum(each["input"].startswith(selector) and str(each["to"]).lower() == address for each in mined)
     if sent != len(heads):
         problems.append(f"{sent} publishing transactions for {len(heads)} heads")
     deployed = sum(each["to"] is None for each in mined)
-    if deployed != 1:
+    if deployed != len(contracts):
         problems.append(f"{deployed} contracts were deployed")
     return problems
 
