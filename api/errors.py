@@ -48,7 +48,7 @@ _STATUSES: Final[Mapping[HTTPStatus, tuple[type[errors.LedgerError], ...]]] = {
         errors.WebhookLimitError,
     ),
     HTTPStatus.GONE: (errors.PayloadMissingError,),
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (errors.BodyTooLargeError,),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (errors.BodyTooLargeError, errors.TooManyRowsError),
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: (errors.UnsupportedMediaTypeError,),
     HTTPStatus.UNPROCESSABLE_ENTITY: (
         errors.InvalidPayloadError,

@@ -59,3 +59,10 @@ def parse_number(text: str | None, *, name: str) -> int:
     if text is None or not _NUMBER.fullmatch(text):
         raise BadRequestError(f"{name} must be a decimal number without sign or leading zero.")
     return int(text)
+
+
+def parse_switch(text: str | None, *, name: str) -> bool:
+    """`true` or `false`, false when it is not there; raises BadRequestError naming the parameter."""
+    if text not in {None, "true", "false"}:
+        raise BadRequestError(f"{name} must be true or false.")
+    return text == "true"

@@ -12,7 +12,8 @@ from api.auth import member_caller, optional_caller
 from api.bodies import Correction, StatusChange
 from api.operations import Content, Parameter, operation
 from api.parsing import check_idempotency_key, read_body
-from api.routes.recording import IDEMPOTENCY, LARGEST_PAYLOAD, RECEIPT, RECORDED, answer
+from api.routes.recording import IDEMPOTENCY, RECEIPT, RECORDED, answer
+from api.rows import LARGEST_PAYLOAD
 from api.service import service
 from api.shapes import Evidence, Payload, Receipt, RecordState
 from ledger_service.accounts.scopes import Scope

@@ -92,6 +92,7 @@ _FAILURES: Final[tuple[type[errors.LedgerError], ...]] = (
     errors.UnknownKeyError,
     errors.NotFoundError,
     errors.BodyTooLargeError,
+    errors.TooManyRowsError,
     errors.UnsupportedMediaTypeError,
     errors.MethodNotAllowedError,
     errors.InternalError,

@@ -75,6 +75,13 @@ class BodyTooLargeError(LedgerError):
     message = "The body is larger than this call allows."
 
 
+class TooManyRowsError(LedgerError):
+    """More rows than one stream may have. Those before are recorded; the rest goes into another stream."""
+
+    code = "too_many_rows"
+    message = "One stream has more rows than are allowed. Send the rest in another, under another key."
+
+
 class UnsupportedMediaTypeError(LedgerError):
     """A body of another type than the call takes."""
 

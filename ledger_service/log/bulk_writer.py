@@ -6,6 +6,7 @@ processes if there are any), and the ledger thread accepts and sequences.
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from dataclasses import dataclass
 from itertools import islice
@@ -14,9 +15,11 @@ from typing import TYPE_CHECKING, Final
 from ledger_service.errors import LedgerError, OverloadedError
 from ledger_service.records.bulk import CHUNK_LINES, BulkChunk, subjects_of
 from ledger_service.records.outcomes import Rejected
+from ledger_service.records.preparation import SealingKey, WriterKeys
+from ledger_service.vault.wrapping import KEY_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Future
     from datetime import datetime
 
@@ -26,17 +29,17 @@ if TYPE_CHECKING:
     from ledger_service.records.bulk import BulkPreparer, BulkRow
     from ledger_service.records.intake import Intake, Submission
     from ledger_service.records.kinds import Kind
-    from ledger_service.records.outcomes import Outcome
-    from ledger_service.records.preparation import LogTarget, Prepared, SealingKey, WriterKeys
+    from ledger_service.records.outcomes import Acceptable, Outcome
+    from ledger_service.records.preparation import LogTarget, Prepared
     from ledger_service.storage.engine import Database
 
 
 @dataclass(frozen=True, slots=True)
 class LineResult:
-    """What became of one line, counted from 1. `position` is None until its record is published."""
+    """What became of one line, counted from 1, or would. `position` is None until its record is published."""
 
     line: int
-    outcome: Outcome
+    outcome: Outcome | Acceptable
     position: Position | None
 
 
@@ -81,10 +84,23 @@ class BulkWriter:
         A LedgerError ends the request where it happens: results that were given hold, and the rest can
         be sent again under the same key.
         """
+        keys = RequestKeys(self._database, self._intake, request)
+        return self._run(request, keys, lambda start, rows: _Chunk(start, rows, self._ledger))
+
+    def preview(self, request: BulkRequest) -> Iterator[LineResult]:
+        """Say what would become of each line, storing nothing, not even a key."""
+        keys = ThrowawayKeys(self._intake, request)
+        return self._run(request, keys, lambda start, rows: _Previewed(start, rows, self._intake))
+
+    def _run(
+        self,
+        request: BulkRequest,
+        keys: RequestKeys | ThrowawayKeys,
+        take: Callable[[int, list[BulkRow]], _Chunk | _Previewed],
+    ) -> Iterator[LineResult]:
         lines = iter(request.lines)
         preparing: deque[tuple[int, Future[list[BulkRow]]]] = deque()
-        writing: deque[_Chunk] = deque()
-        keys = RequestKeys(self._database, self._intake, request)
+        writing: deque[_Chunk | _Previewed] = deque()
         first_line = 1
         while True:
             chunk = list(islice(lines, self._chunk))
@@ -94,7 +110,7 @@ class BulkWriter:
                 first_line += len(chunk)
             if preparing and (not chunk or len(preparing) > _PREPARING):
                 start, rows = preparing.popleft()
-                writing.append(_Chunk(start, rows.result(), self._ledger))
+                writing.append(take(start, rows.result()))
             if writing and (not chunk or len(writing) > _WRITING):
                 yield from writing.popleft().results(self._bound_s)
             if not (chunk or preparing or writing):
@@ -140,6 +156,34 @@ class RequestKeys:
         )
 
 
+class ThrowawayKeys:
+    """Keys that seal what is thrown away. Only whether a write is repeated is asked with real ones."""
+
+    __slots__ = ("_request", "_writer")
+
+    def __init__(self, intake: Intake, request: BulkRequest) -> None:
+        """Find the organization's keys, if it has any yet."""
+        self._request = request
+        random = (os.urandom(KEY_BYTES), os.urandom(KEY_BYTES))
+        self._writer = intake.known_writer_keys(request.target.org_id) or WriterKeys(*random)
+
+    def bind(self, lines: list[bytes], *, first_line: int, accepted: datetime) -> BulkChunk:
+        """Return the lines with keys that nobody keeps."""
+        request = self._request
+        thrown = SealingKey(0, 0, os.urandom(KEY_BYTES))
+        return BulkChunk(
+            target=request.target,
+            kind=request.kind,
+            lines=lines,
+            first_line=first_line,
+            idempotency_key=request.idempotency_key,
+            accepted=accepted.replace(microsecond=0),
+            writer=self._writer,
+            org=thrown,
+            subjects=dict.fromkeys(subjects_of(request.kind, lines), thrown),
+        )
+
+
 # Chunks being prepared at a time, so that two workers always have one, and chunks in the ledger thread.
 _PREPARING: Final = 3
 _WRITING: Final = 1
@@ -164,6 +208,21 @@ class _Chunk:
             outcome = next(outcomes)
             record = None if isinstance(outcome, Rejected) else outcome.record
             yield LineResult(line, outcome, positions.get(record) if record is not None else None)
+
+
+class _Previewed:
+    """A prepared chunk that goes nowhere."""
+
+    def __init__(self, first_line: int, rows: list[BulkRow], intake: Intake) -> None:
+        self._first_line = first_line
+        self._rows = rows
+        self._fates = intake.preview([row for row in rows if not isinstance(row, LedgerError)])
+
+    def results(self, bound_s: float) -> Iterator[LineResult]:
+        del bound_s
+        fates = iter(self._fates)
+        for line, row in enumerate(self._rows, self._first_line):
+            yield LineResult(line, Rejected(row) if isinstance(row, LedgerError) else next(fates), None)
 
 
 def _submit(ledger: LedgerThread, rows: list[Prepared | Submission]) -> Ticket:

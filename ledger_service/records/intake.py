@@ -26,7 +26,7 @@ from ledger_service.errors import (
 from ledger_service.proofs.canonical import encode_base64url
 from ledger_service.proofs.types import RecordId
 from ledger_service.records.idempotency import find_known
-from ledger_service.records.outcomes import Accepted, Outcome, Rejected, Replayed
+from ledger_service.records.outcomes import Acceptable, Accepted, Outcome, Rejected, Replayed
 from ledger_service.records.pointing import PointedRecords
 from ledger_service.records.preparation import (
     ERASED_FINGERPRINT,
@@ -126,6 +126,41 @@ class Intake:
     def accept_within(self, conn: Connection, batch: Sequence[Submission | Prepared]) -> list[Outcome]:
         """Do the same inside the caller's transaction, which makes it durable."""
         return self._accept(conn, batch)
+
+    def preview(self, batch: Sequence[Submission | Prepared]) -> list[Acceptable | Replayed | Rejected]:
+        """Say what `accept` would do with a batch now, and store nothing, not even a key."""
+        with self._database.read() as conn:
+            org_keys = self._existing_keys(conn, batch)
+            decided, fresh = _decide(conn, batch, [_token_of(item, org_keys) for item in batch])
+            fates = {at: fate for at, fate in decided.items() if isinstance(fate, Replayed | Rejected)}
+            pointed = PointedRecords(conn, self._rules)
+            accepted = self._clock.now().replace(microsecond=0)
+            for position in fresh:
+                item = batch[position]
+                if isinstance(item, Prepared) or item.parsed.points_at is None:
+                    continue
+                try:
+                    pointed.apply(
+                        item.kind,
+                        pointed.bind(item.kind, item.parsed, log=item.target, accepted=accepted),
+                    )
+                except StorageError:
+                    raise
+                except LedgerError as error:
+                    fates[position] = Rejected(error)
+        return [fates.get(position, Acceptable()) for position in range(len(batch))]
+
+    def known_writer_keys(self, org_id: int) -> WriterKeys | None:
+        """The keys of an organization's references and bodies, or None while it has none."""
+        with self._database.read() as conn:
+            try:
+                return _writer_keys(self._keyring.existing_org_key(conn, org_id))
+            except KeyUnavailableError:
+                return None
+
+    def _existing_keys(self, conn: Connection, batch: Sequence[Submission | Prepared]) -> dict[int, OrgKey]:
+        orgs = {item.target.org_id for item in batch if isinstance(item, Submission)}
+        return {org_id: self._keyring.existing_org_key(conn, org_id) for org_id in sorted(orgs)}
 
     def writer_keys(
         self, conn: Connection, target: LogTarget, subjects: Iterable[str]

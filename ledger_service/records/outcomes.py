@@ -43,4 +43,9 @@ class Rejected:
     error: LedgerError
 
 
+@dataclass(frozen=True, slots=True)
+class Acceptable:
+    """Nothing was stored because nobody asked for it: the record would be accepted."""
+
+
 Outcome: TypeAlias = Accepted | Replayed | Rejected

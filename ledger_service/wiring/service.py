@@ -215,6 +215,11 @@ class Service:
         self._check_writable()
         return self.erasures.erase(org_id, subject, reason=reason, key=key)
 
+    def preview_rows(self, request: BulkRequest) -> Iterator[LineResult]:
+        """Say what would become of a stream of rows and store nothing; raises as `record_rows` does."""
+        self._check_writable()
+        return self.bulk_writer.preview(request)
+
     def public_log(self, org: str, collection: str) -> LogRow:
         """The newest log of an organization's collection, for anyone; raises NotFoundError."""
         try:

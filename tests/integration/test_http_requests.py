@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from typing import TYPE_CHECKING
 
 import pytest
@@ -261,6 +262,63 @@ def test_a_stream_needs_its_type_and_key(ledger: HttpLedger) -> None:
     check_problem(keyless, status=400, code="idempotency_key_missing")
 
 
+def bulk(ledger: HttpLedger, body: bytes, *, name: str, query: str = "", **headers: str) -> Reply:
+    """A stream of rows as the test writes it."""
+    named = {"Content_Type": "application/x-ndjson"} | headers
+    path = f"/v1/orgs/shop/purchases/bulk{query}"
+    return ledger.ask("POST", path, body, key=ledger.key, Idempotency_Key=name, **named)
+
+
+def test_a_csv_is_recorded_like_lines(ledger: HttpLedger) -> None:
+    """A row of CSV is the same record as its JSON, under the same key and number; results may be CSV too."""
+    items = ("items.0.sku", "items.0.quantity", "items.0.amount_minor")
+    header = ",".join(("order_number", "buyer", "paid_at", "channel", "currency", "amount_minor", *items))
+    record = '7,customer-1,2026-11-20T14:03:07Z,web,USD,20,"a\nb",2,20'
+    body = f"{header}\r\n{record.replace(chr(10), '-')}\r\nnonsense\r\n{record}\r\n".encode()
+    first = bulk(ledger, body, name="csv", Content_Type="text/csv")
+    lines = [json.loads(line) for line in first.body.splitlines()]
+    assert [line["status"] for line in lines] == [201, 422, 422]
+    assert "cells" in lines[1]["errors"]["fields"][0]["problem"]
+    assert lines[2]["errors"]["fields"][0]["field"] == "items[0].sku"
+    item = {"sku": "a-b", "quantity": 2, "amount_minor": 20}
+    same = purchase(7, buyer="customer-1", items=[item], amount_minor=20, adjustment_minor=None)
+    again = bulk(ledger, json.dumps(same).encode(), name="csv", Accept="text/csv")
+    assert again.headers["Content-Type"].startswith("text/csv")
+    shown, told = again.body.decode().splitlines()
+    assert dict(zip(shown.split(","), told.split(","), strict=True))["id"] == lines[0]["id"]
+    for broken, code in ((b"a,a\r\n", "malformed"), (b'buyer\r\n"open', "malformed")):
+        (line,) = bulk(ledger, broken, name="broken", Content_Type="text/csv").body.splitlines()
+        assert (json.loads(line)["row"], json.loads(line)["code"]) == (1, code)
+
+
+def test_a_dry_run_says_everything_and_stores_nothing(ledger: HttpLedger) -> None:
+    """Each row is told what would become of it; no record, no key and no entry is made."""
+    bulk(ledger, b"\n".join(rows(2, name="dry")), name="dry")
+    size = ledger.get("/v1/logs/shop/purchases").json["size"]
+    with sqlite3.connect(f"file:{ledger.data / 'ledger.db'}?mode=ro", uri=True) as db:
+        keys = db.execute("SELECT count(*) FROM vault_keys").fetchone()
+        new = json.dumps(purchase("new", buyer="nobody-yet")).encode()
+        body = b"\n".join([*rows(1, name="dry"), *rows(1, name="other"), b"{", new])
+        told = [
+            json.loads(line)
+            for line in bulk(ledger, body, name="dry", query="?dry_run=true").body.splitlines()
+        ]
+        assert [line["status"] for line in told] == [200, 422, 422, 201]
+        assert [line.get("code") for line in told] == [None, "idempotency_conflict", "invalid_payload", None]
+        assert db.execute("SELECT count(*) FROM vault_keys").fetchone() == keys
+    assert ledger.get("/v1/logs/shop/purchases").json["size"] == size
+    check_problem(bulk(ledger, b"", name="dry", query="?dry_run=1"), status=400, code="bad_request")
+
+
+def test_a_stream_has_a_greatest_number_of_rows(ledger: HttpLedger) -> None:
+    """The rows up to the limit are answered; one last line says why the others are not."""
+    reply = bulk(ledger, b"{\n" * 100_002, name="many", query="?dry_run=true")
+    lines = reply.body.splitlines()
+    assert len(lines) == 100_001
+    last = json.loads(lines[-1])
+    assert (last["row"], last["status"], last["code"]) == (100_001, 413, "too_many_rows")
+
+
 def test_the_command_records_a_file(ledger: HttpLedger) -> None:
     """`record --from` sends a file, `--dry-run` only checks it, and a second run changes nothing."""
     source = ledger.folder / "rows.ndjson"
@@ -278,6 +336,9 @@ def test_the_command_records_a_file(ledger: HttpLedger) -> None:
     )
     assert json.loads(shown.stdout)["v"] == "audit-ledger/evidence/v1"
     source.write_bytes(b"nonsense\n")
+    assert "1 refused" in ledger.command(*common, "--key-file", str(key_file), expect=1).stdout
+    (refused,) = (ledger.folder / "rows.ndjson.errors.ndjson").read_bytes().splitlines()
+    assert (json.loads(refused)["line"], json.loads(refused)["code"]) == (1, "invalid_payload")
     assert "1 refused" in ledger.command(*common, "--dry-run", expect=1).stdout
     missing = ledger.command("proof", "A" * 22, "--url", ledger.url, expect=1)
     assert "[not_found]" in missing.stderr

@@ -110,6 +110,12 @@ class HttpLedger:
             self._server.kill()
 
     @property
+    def pid(self) -> int:
+        """The process, and the group, of the running command."""
+        assert self._server is not None
+        return self._server.popen.pid
+
+    @property
     def data(self) -> Path:
         """The data directory."""
         return self.folder / "data"

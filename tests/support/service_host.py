@@ -25,7 +25,7 @@ from ledger_service.log.bulk_writer import BulkRequest
 from ledger_service.marketplace.purchases import PURCHASE
 from ledger_service.proofs.receipt import parse_receipt
 from ledger_service.records.intake import Submission
-from ledger_service.records.outcomes import Rejected
+from ledger_service.records.outcomes import Acceptable, Rejected
 from ledger_service.records.preparation import IdempotencyKey
 from ledger_service.storage import failpoints
 from ledger_service.vault.signing_keys import SigningKeyFiles
@@ -203,7 +203,7 @@ class _Desk:
                 name = f"{key}/{result.line}"
                 if isinstance(result.outcome, Rejected):
                     self._say("answer", Answer(name, error=result.outcome.error.code))
-                else:
+                elif not isinstance(result.outcome, Acceptable):
                     self._say("answer", Answer(name, record=str(result.outcome.id)))
         except LedgerError as error:
             self._say("bulk-failed", (key, error.code))
