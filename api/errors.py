@@ -40,6 +40,7 @@ _STATUSES: Final[Mapping[HTTPStatus, tuple[type[errors.LedgerError], ...]]] = {
     ),
     HTTPStatus.METHOD_NOT_ALLOWED: (errors.MethodNotAllowedError,),
     HTTPStatus.CONFLICT: (
+        errors.KeyInUseError,
         errors.OrganizationExistsError,
         errors.LogExistsError,
         errors.NotSequencedError,

@@ -213,6 +213,23 @@ class Settings:
             shown="`keys/kek` in the data directory",
         ),
     )
+    kek_generation: int = field(
+        default=1,
+        metadata=_about(
+            _whole(1, 999_999_999),
+            "Generation of the key in AUDIT_LEDGER_KEK: one more than the last with each rotation.",
+        ),
+    )
+    kek_previous: bytes | None = field(
+        default=None,
+        repr=False,
+        metadata=_about(
+            _parse_key,
+            "The key-encryption key of the generation before, while keys are rewrapped to the one in"
+            " AUDIT_LEDGER_KEK.",
+            shown="none",
+        ),
+    )
     chain_url: str | None = field(
         default=None,
         repr=False,
@@ -380,6 +397,10 @@ def _parse(name: str, each: Field[Any], value: str) -> object:
 def _check_together(settings: Settings) -> None:
     if settings.kek is not None and settings.kek_file is not None:
         raise SettingsError(f"{PREFIX}KEK and {PREFIX}KEK_FILE are both set: which one holds the key?")
+    if settings.kek_previous is not None and (settings.kek is None or settings.kek_generation == 1):
+        raise SettingsError(
+            f"{PREFIX}KEK_PREVIOUS needs {PREFIX}KEK and a {PREFIX}KEK_GENERATION of at least 2."
+        )
     if settings.chain_url is not None and settings.chain_private_key_file is None:
         raise SettingsError(
             f"{PREFIX}CHAIN_URL needs {PREFIX}CHAIN_PRIVATE_KEY_FILE: somebody has to pay for anchors."

@@ -29,6 +29,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "verify": "Check evidence, offline.",
     "audit": "Recompute everything from the stored bytes.",
     "trust": "Export what an outsider needs to check evidence.",
+    "kek": "The key-encryption key: rotate, retire.",
     "doctor": "Check settings, keys, chain, clock and permissions.",
 }
 _MODULES: Final[Mapping[str, str]] = {"init": "installation", "chain": "chain_node"}

@@ -63,6 +63,7 @@ _FAILURES: Final[tuple[type[errors.LedgerError], ...]] = (
     errors.InjectedFaultError,
     errors.KeyUnavailableError,
     errors.KeyFileError,
+    errors.KeyInUseError,
     errors.SealError,
     errors.InvalidPayloadError,
     errors.UnknownKindError,

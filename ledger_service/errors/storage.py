@@ -82,6 +82,13 @@ class KeyFileError(LedgerError):
     message = "A key file is missing, unsafe or damaged."
 
 
+class KeyInUseError(LedgerError):
+    """A generation of the key-encryption key that still wraps a key, and so must not be destroyed."""
+
+    code = "key_in_use"
+    message = "An older key-encryption key still wraps keys: run `audit-ledger kek rotate` first."
+
+
 class SealError(LedgerError):
     """A sealed payload that was changed, or that belongs to another record."""
 

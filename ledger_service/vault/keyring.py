@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import func, select, update
 
-from ledger_service.errors import KeyUnavailableError
+from ledger_service.errors import KeyInUseError, KeyUnavailableError
 from ledger_service.storage.rows import Value, insert_rows, select_matching
 from ledger_service.vault.blind_index import blind_index
 from ledger_service.vault.tables import ERASED, vault_keys
-from ledger_service.vault.wrapping import KEY_BYTES, KeyWrapper
+from ledger_service.vault.wrapping import KEY_BYTES, KeyWrapper, generation_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -52,6 +52,15 @@ class OrgKey:
     key: bytes = field(repr=False)
     index_key: bytes = field(repr=False)
     fingerprint_key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrapped:
+    """A batch: the number of its last key, how many were wrapped anew, and those that did not unwrap."""
+
+    last: int
+    count: int
+    failed: tuple[int, ...]
 
 
 class Keyring:
@@ -144,6 +153,39 @@ class Keyring:
             .values(lookup=self._entropy(_LOOKUP_BYTES), kek_generation=ERASED, wrapped=wrapped)
         )
 
+    def rewrap(self, conn: Connection, *, after: int, limit: int) -> Rewrapped | None:
+        """Wrap the next `limit` keys, by number, under the newest key-encryption key.
+
+        Returns None when there are no more.
+        """
+        old = vault_keys.c.kek_generation.between(1, self._wrapper.generation - 1)
+        wanted = select(vault_keys).where(vault_keys.c.id > after, old).order_by(vault_keys.c.id)
+        rows = conn.execute(wanted.limit(limit)).all()
+        failed = []
+        for row in rows:
+            purpose = _purpose(row.org_id, row.scope, row.lookup, row.generation)
+            try:
+                key = self._wrapper.unwrap(row.wrapped, purpose=purpose)
+            except KeyUnavailableError:
+                failed.append(row.id)
+                continue
+            wrapped = self._wrapper.wrap(key, purpose=purpose)
+            # Another process may just have erased the key: then there is nothing to replace.
+            same = (vault_keys.c.id == row.id, vault_keys.c.wrapped == row.wrapped)
+            values = {"wrapped": wrapped, "kek_generation": generation_of(wrapped)}
+            conn.execute(update(vault_keys).where(*same).values(values))
+        return Rewrapped(rows[-1].id, len(rows) - len(failed), tuple(failed)) if rows else None
+
+    def check_retired(self, conn: Connection) -> None:
+        """Raise KeyInUseError unless the newest key-encryption key wraps every key, and let none be made now."""
+        if conn.dialect.name == "postgresql":
+            conn.exec_driver_sql("LOCK TABLE vault_keys IN EXCLUSIVE MODE")
+        newest = self._wrapper.generation
+        wanted = select(vault_keys.c.id, vault_keys.c.wrapped).where(vault_keys.c.kek_generation != ERASED)
+        for number, wrapped in conn.execute(wanted):
+            if generation_of(wrapped) != newest:
+                raise KeyInUseError(key_id=number, generation=generation_of(wrapped))
+
     def check_wrapper(self, conn: Connection) -> None:
         """Raise KeyUnavailableError when the keys here are wrapped by a key-encryption key not ours."""
         newest = select(vault_keys.c.id).where(vault_keys.c.kek_generation != ERASED)
@@ -178,14 +220,17 @@ class Keyring:
         self, conn: Connection, org_id: int, scope: str, lookups: Sequence[bytes]
     ) -> dict[bytes, bytes]:
         """Store new keys where there are none, and return those keys by their wrapped form."""
-        kek_generation = self._wrapper.generation
+        if conn.dialect.name == "postgresql":
+            # Inserting takes this lock anyway; taken before wrapping, no key is made under a generation that is
+            # being destroyed meanwhile.
+            conn.exec_driver_sql("LOCK TABLE vault_keys IN ROW EXCLUSIVE MODE")
         keys = [self._entropy(KEY_BYTES) for _ in lookups]
         wrapped = [
             self._wrapper.wrap(key, purpose=_purpose(org_id, scope, lookup, _FIRST_GENERATION))
             for lookup, key in zip(lookups, keys, strict=True)
         ]
         rows: list[tuple[Value, ...]] = [
-            (org_id, scope, lookup, _FIRST_GENERATION, kek_generation, text)
+            (org_id, scope, lookup, _FIRST_GENERATION, generation_of(text), text)
             for lookup, text in zip(lookups, wrapped, strict=True)
         ]
         insert_rows(conn, vault_keys, _COLUMNS, rows, ignore_conflicts=True)

@@ -41,6 +41,45 @@ def create_secret_file(path: Path, content: bytes) -> None:
         draft.unlink()
 
 
+def replace_secret_file(path: Path, content: bytes) -> None:
+    """Give an existing secret file other content, durable before it returns: it has the old one or the new."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    handle = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        _write_all(handle, content)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    with failpoints.step("vault.rewrap-file"):
+        draft.replace(path)
+        sync_directory(path.parent)
+
+
+def destroy_secret_file(path: Path) -> None:
+    """Overwrite a secret file and remove it.
+
+    It loses its name first, so that nobody ever reads half of what is being destroyed; what a crash leaves
+    then is a draft.
+    """
+    with failpoints.step("vault.kek-destroy"):
+        path.replace(path.with_name(f".{path.name}.{secrets.token_hex(8)}"))
+        sync_directory(path.parent)
+    destroy_drafts(path)
+
+
+def destroy_drafts(path: Path) -> None:
+    """Overwrite and remove what a crash left of a secret file under other names."""
+    for draft in path.parent.glob(f".{path.name}.*"):
+        handle = os.open(draft, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            _write_all(handle, bytes(os.fstat(handle).st_size))
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        draft.unlink()
+    sync_directory(path.parent)
+
+
 def read_secret_file(path: Path) -> bytes:
     """Return the content of a secret file.
 

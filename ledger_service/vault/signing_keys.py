@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
-from ledger_service.errors import KeyFileError, MalformedError
+from ledger_service.errors import KeyFileError, KeyInUseError, MalformedError
 from ledger_service.proofs.canonical import decode_base64url, encode_base64url
-from ledger_service.vault.secret_files import create_secret_file, read_secret_file
-from ledger_service.vault.wrapping import KEY_BYTES, KeyWrapper
+from ledger_service.vault.secret_files import create_secret_file, read_secret_file, replace_secret_file
+from ledger_service.vault.wrapping import KEY_BYTES, KeyWrapper, generation_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,6 +128,30 @@ class SigningKeyFiles:
         """Return the key that pays for and sends anchors on one chain, made at first use."""
         return self.load_or_create(KeyLabel(chain, "publisher", SECP256K1))
 
+    def rewrap(self) -> int:
+        """Seal every key file under the newest key-encryption key; returns how many were not.
+
+        Files are replaced one by one, each whole. Raises KeyFileError and KeyUnavailableError.
+        """
+        count = 0
+        for path in self._files():
+            content = read_secret_file(path)
+            label, sealed = _split(content, path.name)
+            if generation_of(sealed) < self._wrapper.generation:
+                replace_secret_file(path, self._format(self._parse(content, label)))
+                count += 1
+        return count
+
+    def check_retired(self) -> None:
+        """Raise KeyInUseError unless every key file is sealed under the newest key-encryption key."""
+        for path in self._files():
+            _, sealed = _split(read_secret_file(path), path.name)
+            if generation_of(sealed) != self._wrapper.generation:
+                raise KeyInUseError(file=path.name, generation=generation_of(sealed))
+
+    def _files(self) -> list[Path]:
+        return sorted(each for each in self._directory.glob("*.key") if not each.name.startswith("."))
+
     def _new_secret(self, algorithm: str) -> bytes:
         while True:
             secret = self._entropy(KEY_BYTES)
@@ -140,16 +164,24 @@ class SigningKeyFiles:
         return f"{_MAGIC}\n{label.owner}\n{label.purpose}\n{label.algorithm}\n{wrapped}\n".encode()
 
     def _parse(self, content: bytes, label: KeyLabel) -> SigningKey:
-        try:
-            magic, owner, purpose, algorithm, wrapped, end = content.decode().split("\n")
-            sealed = decode_base64url(wrapped)
-        except (ValueError, MalformedError) as error:
-            raise KeyFileError(f"{label.file_name} is not a key file.", file=label.file_name) from error
-        if (magic, end) != (_MAGIC, "") or KeyLabel(owner, purpose, algorithm) != label:
+        found, sealed = _split(content, label.file_name)
+        if found != label:
             raise KeyFileError(
                 f"{label.file_name} holds another key than its name says.", file=label.file_name
             )
         return SigningKey(label, self._wrapper.unwrap(sealed, purpose=_binding(label)))
+
+
+def _split(content: bytes, name: str) -> tuple[KeyLabel, bytes]:
+    """What a key file says of its key, and the wrapped key; raises KeyFileError."""
+    try:
+        magic, owner, purpose, algorithm, wrapped, end = content.decode().split("\n")
+        sealed = decode_base64url(wrapped)
+    except (ValueError, MalformedError) as error:
+        raise KeyFileError(f"{name} is not a key file.", file=name) from error
+    if (magic, end) != (_MAGIC, ""):
+        raise KeyFileError(f"{name} is not a key file.", file=name)
+    return KeyLabel(owner, purpose, algorithm), sealed
 
 
 def _log_labels(origin: str) -> tuple[KeyLabel, ...]:

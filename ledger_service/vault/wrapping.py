@@ -102,11 +102,24 @@ class KeyEncryptionKey:
             raise KeyUnavailableError("A wrapped key is damaged or belongs elsewhere.") from None
 
 
-def create_kek(path: Path, *, entropy: Callable[[int], bytes] = os.urandom) -> KeyEncryptionKey:
+def generation_of(wrapped: bytes) -> int:
+    """Return the generation of the key that wraps a key, as its header says; 0 for what is no wrapped key."""
+    return int.from_bytes(wrapped[1:5], "big") if len(wrapped) == _WRAPPED_BYTES else 0
+
+
+def key_id_of(wrapped: bytes) -> bytes:
+    """Return the id of the key that wraps a key, as its header says."""
+    return wrapped[5:_HEADER_BYTES]
+
+
+def create_kek(
+    path: Path, *, generation: int = 1, entropy: Callable[[int], bytes] = os.urandom
+) -> KeyEncryptionKey:
     """Make the file of a new key-encryption key and return the key; FileExistsError when there is one."""
     key = entropy(KEY_BYTES)
-    create_secret_file(path, b"audit-ledger/kek/v1 1 " + encode_base64url(key).encode() + b"\n")
-    return KeyEncryptionKey.from_bytes(key, entropy=entropy)
+    line = b"audit-ledger/kek/v1 %d %b\n" % (generation, encode_base64url(key).encode())
+    create_secret_file(path, line)
+    return KeyEncryptionKey.from_bytes(key, generation=generation, entropy=entropy)
 
 
 def load_kek(path: Path, *, entropy: Callable[[int], bytes] = os.urandom) -> KeyEncryptionKey:

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from ledger_service.log.directory import LogRow
     from ledger_service.records.kinds import KindRegistry
     from ledger_service.storage.engine import Database
+    from ledger_service.vault.wrapping import KeyWrapper
 
 _log: Final = structlog.get_logger("service")
 
@@ -74,7 +75,7 @@ def build(
     wrapper = load_key_wrapper(settings)
     files = SigningKeyFiles(settings.keys_dir, wrapper)
     database = open_checked_database(settings)
-    keyring = Keyring(wrapper)
+    keyring = _build_keyring(database, wrapper)
     signers = LogSigners(files, max_delay_s=int(settings.max_accept_delay_s))
     organizations = Organizations(database, clock=clock)
     archive = _build_archive(database, keyring, kinds=KINDS, signers=signers)
@@ -166,6 +167,18 @@ def _build_writing(
         chunk_lines=settings.bulk_batch,
     )
     return _Writing(intake, ledger, recorder, bulk_writer, preparer)
+
+
+def _build_keyring(database: Database, wrapper: KeyWrapper) -> Keyring:
+    """The keyring, once it is shown to open what is there; raises KeyUnavailableError."""
+    keyring = Keyring(wrapper)
+    try:
+        with database.read() as conn:
+            keyring.check_wrapper(conn)
+    except BaseException:
+        database.close()
+        raise
+    return keyring
 
 
 def _build_erasures(

@@ -8,12 +8,16 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from sqlalchemy import inspect, select
+
 from ledger_service.errors import ChainUnavailableError, KeyFileError, SettingsError
 from ledger_service.storage.engine import Database
 from ledger_service.storage.filesystem import make_directory
 from ledger_service.vault.erasure_register import ErasureRegister
+from ledger_service.vault.kek_ring import KekFiles, KekRing
 from ledger_service.vault.signing_keys import SigningKeyFiles
-from ledger_service.vault.wrapping import KeyEncryptionKey, create_kek, load_kek
+from ledger_service.vault.tables import vault_keys
+from ledger_service.vault.wrapping import KeyEncryptionKey, create_kek
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,21 +33,34 @@ _SECRET_DIGITS: Final = 64
 def install(settings: Settings) -> None:
     """Make what is missing: the directory (0700), the key-encryption key, the publisher's key, the schema."""
     make_directory(settings.data_dir)
-    if settings.kek is None and not settings.kek_path.exists():
-        create_kek(settings.kek_path)
-    if settings.chain_url is None:
-        load_files(settings).publisher_key(_EMBEDDED)
     database = open_database(settings)
     try:
+        if settings.kek is None and not KekFiles(settings.kek_path).generations():
+            _refuse_another_kek(settings, database)
+            create_kek(settings.kek_path)
+        if settings.chain_url is None:
+            load_files(settings).publisher_key(_EMBEDDED)
         database.migrate()
     finally:
         database.close()
 
 
+def _refuse_another_kek(settings: Settings, database: Database) -> None:
+    """Raise KeyFileError when keys exist already: a new key-encryption key would open none of them."""
+    with database.read() as conn:
+        made = inspect(conn).has_table(vault_keys.name) and conn.execute(select(vault_keys.c.id)).first()
+    if made or any(settings.keys_dir.glob("*.key")):
+        name = settings.kek_path.name
+        raise KeyFileError(
+            f"The key-encryption key {name} is missing and keys are wrapped by it: put your copy back in its place.",
+            file=str(settings.kek_path),
+        )
+
+
 def check_installation(settings: Settings) -> None:
     """Raise SettingsError with the fix when `init` was not run here."""
-    missing = not settings.data_dir.is_dir() or (settings.kek is None and not settings.kek_path.exists())
-    if missing:
+    found = settings.kek is not None or KekFiles(settings.kek_path).generations()
+    if not settings.data_dir.is_dir() or not found:
         raise SettingsError(
             f"There is no installation in {settings.data_dir}: run `audit-ledger init` first."
         )
@@ -72,9 +89,15 @@ def open_checked_database(settings: Settings) -> Database:
     return database
 
 
-def load_key_wrapper(settings: Settings) -> KeyEncryptionKey:
-    """The key-encryption key; raises KeyFileError when its file is missing, unsafe or damaged."""
-    return load_kek(settings.kek_path) if settings.kek is None else KeyEncryptionKey.from_bytes(settings.kek)
+def load_key_wrapper(settings: Settings) -> KekRing:
+    """The key-encryption keys; raises KeyFileError when their files are missing, unsafe or damaged."""
+    if settings.kek is None:
+        return KekRing.of_files(KekFiles(settings.kek_path))
+    keys = [KeyEncryptionKey.from_bytes(settings.kek, generation=settings.kek_generation)]
+    if settings.kek_previous is not None:
+        before = settings.kek_generation - 1
+        keys.append(KeyEncryptionKey.from_bytes(settings.kek_previous, generation=before))
+    return KekRing(keys)
 
 
 def load_files(settings: Settings) -> SigningKeyFiles:

@@ -164,6 +164,7 @@ def _work(installation: Installation, prefix: str) -> None:
             pause(0.05 if keys else 0.0)
         if number == 0:
             installation.record_rows(f"{prefix}-rows", _ROWS)
+            installation.rotate(f"{prefix}-rotate")
             whom = [installation.asked[key]["buyer"] for key in installation.heard]
             installation.erase(f"{prefix}-erase", whom[-1] if whom else "customer-1")
 
@@ -201,6 +202,11 @@ def ask_again(installation: Installation, *, patience_s: float) -> set[str]:
     left = set(singles)
     for key, count in rows.items():
         left |= installation.record_rows(key, count)
+    while not installation.rotate("again"):
+        if not installation.alive or time.monotonic() >= deadline:
+            left.add("again")
+            break
+        pause(0.02)
     for key, (subject, _) in installation.erasures.items():
         while not installation.erase(key, subject):
             if not installation.alive or time.monotonic() >= deadline:

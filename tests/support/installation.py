@@ -275,6 +275,11 @@ class Installation:
         self.erased |= self._listen({key})
         return key in self.erased
 
+    def rotate(self, key: str) -> bool:
+        """Ask to rotate the key-encryption key; return whether that was answered well."""
+        self._say("rotate", (key,))
+        return key in self._listen({key})
+
     def _purchase(self, key: str) -> dict[str, Any]:
         return {**EXAMPLE_PURCHASE, "order_number": key, "buyer": f"customer-{self.rng.randint(1, 5)}"}
 
@@ -304,7 +309,7 @@ class Installation:
                 if content.error is None:
                     good.add(content.key)
                     self._remember(content)
-            elif word == "erased":
+            elif word == "done":
                 answered.add(content[0])
                 good |= {content[0]} if content[1] else set()
             elif word == "bulk-failed":

@@ -32,6 +32,7 @@ from ledger_service.vault.signing_keys import SigningKeyFiles
 from ledger_service.verification.recorder import Recorded
 from ledger_service.wiring.build import build
 from ledger_service.wiring.installation import chain_file, install, load_key_wrapper, load_publisher
+from ledger_service.wiring.rotation import retire_kek, rotate_kek
 from tests.support.processes import die_with_parent
 
 if TYPE_CHECKING:
@@ -186,11 +187,21 @@ class _Desk:
             org = service.organizations.find(ORG)
             service.erase(org.id, subject, reason="subject_request", key=key)
         except UnknownSubjectError:
-            self._say("erased", (key, True))
+            self._say("done", (key, True))
         except LedgerError:
-            self._say("erased", (key, False))
+            self._say("done", (key, False))
         else:
-            self._say("erased", (key, True))
+            self._say("done", (key, True))
+
+    def _rotate(self, key: str) -> None:
+        """Rotate the key-encryption key and destroy the old one, as the commands do beside a service."""
+        try:
+            rotate_kek(self._service.settings)
+            retire_kek(self._service.settings)
+        except LedgerError:
+            self._say("done", (key, False))
+        else:
+            self._say("done", (key, True))
 
     def _bulk(self, key: str, lines: Sequence[bytes]) -> None:
         """Record a stream of purchases, as a bulk request would."""

@@ -52,6 +52,8 @@ def test_every_setting_is_read() -> None:
         "threads": "7",
         "max_body_bytes": "2048",
         "kek": KEY,
+        "kek_generation": "2",
+        "kek_previous": KEY,
         "chain_url": "https://node.example/rpc",
         "chain_private_key_file": "/data/publisher",
         "chain_port": "8545",

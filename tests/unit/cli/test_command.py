@@ -31,6 +31,7 @@ NAMES = [
     "verify",
     "audit",
     "trust",
+    "kek",
     "doctor",
 ]
 
