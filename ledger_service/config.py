@@ -6,130 +6,34 @@ from them. The variable of a field is its name in capitals after `AUDIT_LEDGER_`
 
 from __future__ import annotations
 
-import ipaddress
 import os
-import re
-import stat
 from dataclasses import Field, dataclass, field, fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
-from ledger_service.errors import MalformedError, SettingsError
-from ledger_service.proofs.canonical import decode_base64url
+from ledger_service.errors import SettingsError
+from ledger_service.setting_values import (
+    MAX_PORT,
+    parse_chain_url,
+    parse_database_url,
+    parse_key,
+    parse_listen_host,
+    parse_log_level,
+    parse_origin_host,
+    parse_path,
+    parse_ports,
+    parse_secret_file,
+    parse_text,
+    parse_unsafe_synchronous,
+    parse_unsafe_webhooks,
+    seconds,
+    whole,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
 PREFIX: Final = "AUDIT_LEDGER_"
-MAX_PORT: Final = 65_535
-_MAX_DIGITS: Final = 12
-
-_HOST = re.compile(
-    r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*"
-    r"(:[1-9][0-9]{0,4})?"
-)
-_NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
-
-
-def _parse_text(value: str) -> str:
-    return value
-
-
-def _parse_path(value: str) -> Path:
-    path = Path(value).expanduser()
-    if not path.is_absolute():
-        raise SettingsError("It is not an absolute path.")
-    return path
-
-
-def _parse_secret_file(value: str) -> Path:
-    path = _parse_path(value)
-    if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise SettingsError("The file holds a secret and others may open it: chmod 600.")
-    return path
-
-
-def _parse_key(value: str) -> bytes:
-    try:
-        return decode_base64url(value, size=32)
-    except MalformedError:
-        raise SettingsError("The key is not 32 bytes in base64url without padding.") from None
-
-
-def _parse_origin_host(value: str) -> str:
-    if not _HOST.fullmatch(value) or _port_of(value) > MAX_PORT:
-        raise SettingsError("It is not a host name in lower case, with a port if it needs one.")
-    return value
-
-
-def _port_of(host: str) -> int:
-    return int(host.partition(":")[2] or 0)
-
-
-def _parse_listen_host(value: str) -> str:
-    try:
-        return str(ipaddress.ip_address(value))
-    except ValueError:
-        if _HOST.fullmatch(value) and ":" not in value:
-            return value
-        raise SettingsError("It is neither an address nor a host name.") from None
-
-
-def _parse_database_url(value: str) -> str:
-    if not value.startswith(("sqlite:////", "postgresql://", "postgresql+psycopg://")):
-        raise SettingsError("The database is sqlite:////absolute/path or postgresql://…")
-    return value
-
-
-def _parse_chain_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise SettingsError("The chain is an http:// or https:// URL.")
-    return value
-
-
-def _parse_log_level(value: str) -> str:
-    if value not in {"debug", "info", "warning", "error"}:
-        raise SettingsError("The log level is debug, info, warning or error.")
-    return value
-
-
-def _parse_unsafe_synchronous(value: str) -> str:
-    if value not in {"NORMAL", "OFF"}:
-        raise SettingsError("Only NORMAL and OFF may be asked for; leave it out to be safe.")
-    return value
-
-
-def _parse_unsafe_webhooks(value: str) -> bool:
-    if value != "yes":
-        raise SettingsError("Only yes may be asked for; leave it out to be safe.")
-    return True
-
-
-def _parse_ports(value: str) -> tuple[int, ...]:
-    port = _whole(1, MAX_PORT)
-    return tuple(sorted({port(each.strip()) for each in value.split(",")}))
-
-
-def _whole(least: int, most: int) -> Callable[[str], int]:
-    def parse(value: str) -> int:
-        if not (
-            value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS and least <= int(value) <= most
-        ):
-            raise SettingsError(f"It is not a whole number from {least} to {most}.")
-        return int(value)
-
-    return parse
-
-
-def _seconds(least: float, most: float) -> Callable[[str], float]:
-    def parse(value: str) -> float:
-        if not _NUMBER.fullmatch(value) or not least <= float(value) <= most:
-            raise SettingsError(f"It is not a number of seconds from {least:g} to {most:g}.")
-        return float(value)
-
-    return parse
 
 
 def _about(parse: Callable[[str], object], sentence: str, *, shown: str = "") -> dict[str, object]:
@@ -143,7 +47,7 @@ class Settings:
 
     data_dir: Path = field(
         metadata=_about(
-            _parse_path,
+            parse_path,
             "Directory for the database, the embedded chain and the key files. Made with mode 0700.",
         )
     )
@@ -151,55 +55,55 @@ class Settings:
         default="",
         repr=False,
         metadata=_about(
-            _parse_database_url,
+            parse_database_url,
             "Where records are kept: `sqlite:////absolute/path` or `postgresql://user@host/name`.",
             shown="`ledger.db` in the data directory",
         ),
     )
     database_readers: int = field(
-        default=32, metadata=_about(_whole(1, 256), "Most database connections that read at the same time.")
+        default=32, metadata=_about(whole(1, 256), "Most database connections that read at the same time.")
     )
     database_writers: int = field(
         default=8,
         metadata=_about(
-            _whole(1, 64), "Most PostgreSQL connections that write at the same time; SQLite has one writer."
+            whole(1, 64), "Most PostgreSQL connections that write at the same time; SQLite has one writer."
         ),
     )
     database_wait_s: float = field(
         default=30.0,
         metadata=_about(
-            _seconds(0.1, 600),
+            seconds(0.1, 600),
             "Longest wait for a connection or a lock before a caller is told to try again.",
         ),
     )
     disk_reserve_mb: int = field(
         default=64,
         metadata=_about(
-            _whole(0, 1_000_000),
+            whole(0, 1_000_000),
             "New records are refused when less space than this is left; accepted ones are finished.",
         ),
     )
     origin_host: str = field(
         default="localhost",
         metadata=_about(
-            _parse_origin_host,
+            parse_origin_host,
             "Host name that new logs carry in their origin for ever, with a port if it needs one.",
         ),
     )
-    host: str = field(default="127.0.0.1", metadata=_about(_parse_listen_host, "Address to listen on."))
+    host: str = field(default="127.0.0.1", metadata=_about(parse_listen_host, "Address to listen on."))
     port: int = field(
-        default=8080, metadata=_about(_whole(0, MAX_PORT), "Port to listen on; 0 takes a free one.")
+        default=8080, metadata=_about(whole(0, MAX_PORT), "Port to listen on; 0 takes a free one.")
     )
-    threads: int = field(default=32, metadata=_about(_whole(1, 1_024), "Threads that answer requests."))
+    threads: int = field(default=32, metadata=_about(whole(1, 1_024), "Threads that answer requests."))
     max_body_bytes: int = field(
         default=1_048_576,
-        metadata=_about(_whole(1_024, 1_000_000_000), "Largest request body, streams of rows excepted."),
+        metadata=_about(whole(1_024, 1_000_000_000), "Largest request body, streams of rows excepted."),
     )
     kek: bytes | None = field(
         default=None,
         repr=False,
         metadata=_about(
-            _parse_key,
+            parse_key,
             "The key-encryption key itself, 32 bytes in base64url, instead of a file.",
             shown="the file",
         ),
@@ -207,7 +111,7 @@ class Settings:
     kek_file: Path | None = field(
         default=None,
         metadata=_about(
-            _parse_secret_file,
+            parse_secret_file,
             "File with the key-encryption key, mode 0600, made at first start. Without it no payload opens."
             " Keep a copy apart.",
             shown="`keys/kek` in the data directory",
@@ -216,7 +120,7 @@ class Settings:
     kek_generation: int = field(
         default=1,
         metadata=_about(
-            _whole(1, 999_999_999),
+            whole(1, 999_999_999),
             "Generation of the key in AUDIT_LEDGER_KEK: one more than the last with each rotation.",
         ),
     )
@@ -224,7 +128,7 @@ class Settings:
         default=None,
         repr=False,
         metadata=_about(
-            _parse_key,
+            parse_key,
             "The key-encryption key of the generation before, while keys are rewrapped to the one in"
             " AUDIT_LEDGER_KEK.",
             shown="none",
@@ -233,30 +137,30 @@ class Settings:
     chain_url: str | None = field(
         default=None,
         repr=False,
-        metadata=_about(_parse_chain_url, "JSON-RPC address of an EVM node.", shown="the embedded chain"),
+        metadata=_about(parse_chain_url, "JSON-RPC address of an EVM node.", shown="the embedded chain"),
     )
     chain_private_key_file: Path | None = field(
         default=None,
         metadata=_about(
-            _parse_secret_file,
+            parse_secret_file,
             "File with the private key (64 hexadecimal digits) that pays for anchors, mode 0600.",
             shown="a key of the embedded chain",
         ),
     )
     chain_port: int = field(
         default=0,
-        metadata=_about(_whole(0, MAX_PORT), "Loopback port of the embedded chain; 0 takes a free one."),
+        metadata=_about(whole(0, MAX_PORT), "Loopback port of the embedded chain; 0 takes a free one."),
     )
     chain_poll_s: float = field(
-        default=1.0, metadata=_about(_seconds(0.05, 3_600), "Time between two looks at the chain.")
+        default=1.0, metadata=_about(seconds(0.05, 3_600), "Time between two looks at the chain.")
     )
     anchor_every_s: float = field(
-        default=5.0, metadata=_about(_seconds(0, 86_400), "Shortest time between two anchors of one log.")
+        default=5.0, metadata=_about(seconds(0, 86_400), "Shortest time between two anchors of one log.")
     )
     confirmations: int | None = field(
         default=None,
         metadata=_about(
-            _whole(1, 10_000),
+            whole(1, 10_000),
             "Blocks that must hold an anchor, its own included, before it is final.",
             shown="1 on the embedded chain, 12 elsewhere",
         ),
@@ -264,51 +168,49 @@ class Settings:
     sequence_bound_s: float = field(
         default=5.0,
         metadata=_about(
-            _seconds(0, 60), "Longest time a request waits for its proof before it is answered 202."
+            seconds(0, 60), "Longest time a request waits for its proof before it is answered 202."
         ),
     )
     max_accept_delay_s: float = field(
         default=60.0,
         metadata=_about(
-            _seconds(1, 60), "Time within which an acceptance promises that its record is sequenced."
+            seconds(1, 60), "Time within which an acceptance promises that its record is sequenced."
         ),
     )
     heartbeat_s: float = field(
         default=600.0,
-        metadata=_about(
-            _seconds(1, 86_400), "A log without new entries signs a fresh checkpoint this often."
-        ),
+        metadata=_about(seconds(1, 86_400), "A log without new entries signs a fresh checkpoint this often."),
     )
     bulk_batch: int = field(
         default=4000,
-        metadata=_about(_whole(1, 10_000), "Rows of a stream that are stored in one transaction."),
+        metadata=_about(whole(1, 10_000), "Rows of a stream that are stored in one transaction."),
     )
     seal_workers: int = field(
         default=1,
         metadata=_about(
-            _whole(0, 64),
+            whole(0, 64),
             "Processes that prepare the rows of streams; 0 prepares them in the request's thread.",
         ),
     )
     webhook_ports: tuple[int, ...] = field(
         default=(443,),
-        metadata=_about(_parse_ports, "Ports that webhooks may name, separated by commas.", shown="`443`"),
+        metadata=_about(parse_ports, "Ports that webhooks may name, separated by commas.", shown="`443`"),
     )
     backup_days: int = field(
         default=35,
         metadata=_about(
-            _whole(0, 3_650),
+            whole(0, 3_650),
             "Days for which backups of the database are kept. Erasure certificates promise that none is older.",
         ),
     )
     log_level: str = field(
         default="info",
-        metadata=_about(_parse_log_level, "Least level that is logged: debug, info, warning, error."),
+        metadata=_about(parse_log_level, "Least level that is logged: debug, info, warning, error."),
     )
     failpoints: str = field(
         default="",
         metadata=_about(
-            _parse_text,
+            parse_text,
             "For tests: failpoints to arm, `name=action[:nth]` separated by commas.",
             shown="none",
         ),
@@ -316,7 +218,7 @@ class Settings:
     unsafe_synchronous: str | None = field(
         default=None,
         metadata=_about(
-            _parse_unsafe_synchronous,
+            parse_unsafe_synchronous,
             "For the power-loss test only, UNSAFE: `NORMAL` or `OFF`. Acknowledged records get lost.",
             shown="off",
         ),
@@ -324,7 +226,7 @@ class Settings:
     unsafe_webhooks: bool = field(
         default=False,
         metadata=_about(
-            _parse_unsafe_webhooks,
+            parse_unsafe_webhooks,
             "For tests only, UNSAFE: `yes` lets webhooks go over plain http, to any port and to loopback.",
             shown="off",
         ),
