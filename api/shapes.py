@@ -112,6 +112,19 @@ class BulkLine(Open):
     detail: str | None = None
 
 
+class ContractChange(Open):
+    """A change of a record's status as a contract holds it, lacks it yet, or refuses it."""
+
+    chain_id: int
+    contract: str = Field(description="The contract's address in base64url.")
+    state: State
+    index: int = Field(description="The entry that explains the change.")
+    stage: Literal["waiting", "mirrored", "refused"]
+    since: Time | None = Field(description="Time of the block that made it.")
+    block: int | None
+    tx_hash: str | None
+
+
 class RecordState(Open):
     """A record without its contents."""
 
@@ -125,6 +138,7 @@ class RecordState(Open):
     index: int | None
     entry: str = Field(description="The entry's bytes in base64url.")
     leaf: str = Field(description="The leaf hash in base64url.")
+    in_contracts: list[ContractChange]
 
 
 class Evidence(Open):

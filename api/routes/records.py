@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from apiflask import APIBlueprint
@@ -24,6 +25,8 @@ from ledger_service.records.payload_text import parse_object
 
 if TYPE_CHECKING:
     from flask import Response
+
+    from ledger_service.chain.status_store import MirroredChange
 
 blueprint = APIBlueprint("records", __name__)
 
@@ -50,6 +53,7 @@ def state(record_id: str) -> Response:
             "index": found.index,
             "leaf": encode_base64url(found.leaf),
             "entry": encode_base64url(found.entry),
+            "in_contracts": [_in_contract(change) for change in found.in_contracts],
         }
     )
 
@@ -156,3 +160,17 @@ def evidence(record_id: str) -> Response:
         raise BadRequestError("fields must be names separated by commas, or all.")
     found = service().archive.disclosed_evidence(record_id, names=names, org_id=caller.org.id)
     return bytes_answer(found, media=EVIDENCE)
+
+
+def _in_contract(change: MirroredChange) -> dict[str, object]:
+    """What a contract holds, lacks or refuses of a change of status."""
+    return {
+        "chain_id": change.chain_id,
+        "contract": encode_base64url(change.address),
+        "state": change.mirror.state.name.lower(),
+        "index": change.mirror.explanation,
+        "stage": change.outcome or "waiting",
+        "since": None if change.since is None else format_time(datetime.fromtimestamp(change.since, UTC)),
+        "block": change.block_number,
+        "tx_hash": None if change.tx_hash is None else encode_base64url(change.tx_hash),
+    }

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import and_, exists, func, insert, select, update
 
 from ledger_service.chain.states import RecordState
-from ledger_service.chain.tables import status_cursors, status_mirrors
+from ledger_service.chain.tables import chain_contracts, chains, status_cursors, status_mirrors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,12 +45,15 @@ class Mirror:
 
 @dataclass(frozen=True, slots=True)
 class MirroredChange:
-    """A change as operators see it. Without `outcome` the contract does not hold it yet.
+    """A change as operators see it, in the contract at an address of a chain.
 
-    `since` is the block's time in seconds, of a mirrored change alone; `refusal` has the contract's words.
+    Without `outcome` the contract does not hold it yet. `since` is the block's time in seconds, of a mirrored
+    change alone; `refusal` has the contract's words.
     """
 
     mirror: Mirror
+    chain_id: int
+    address: bytes
     outcome: str | None
     block_number: int | None
     tx_hash: bytes | None
@@ -194,11 +197,25 @@ def count_refused(conn: Connection) -> int:
 
 def changes_of(conn: Connection, log: int, record: int) -> tuple[MirroredChange, ...]:
     """Return what is known of the changes of one record in contracts, in the order of the log."""
-    query = select(status_mirrors).where(status_mirrors.c.log == log, status_mirrors.c.record == record)
-    rows = conn.execute(query.order_by(status_mirrors.c.explanation, status_mirrors.c.contract))
+    query = (
+        select(status_mirrors, chain_contracts.c.address, chains.c.chain_id)
+        .join(chain_contracts, chain_contracts.c.id == status_mirrors.c.contract)
+        .join(chains, chains.c.id == chain_contracts.c.chain)
+        .where(status_mirrors.c.log == log, status_mirrors.c.record == record)
+        .order_by(status_mirrors.c.explanation, status_mirrors.c.contract)
+    )
     return tuple(
-        MirroredChange(_mirror(row), row.outcome, row.block_number, row.tx_hash, row.since, row.refusal)
-        for row in rows
+        MirroredChange(
+            mirror=_mirror(row),
+            chain_id=row.chain_id,
+            address=bytes(row.address),
+            outcome=row.outcome,
+            block_number=row.block_number,
+            tx_hash=None if row.tx_hash is None else bytes(row.tx_hash),
+            since=row.since,
+            refusal=row.refusal,
+        )
+        for row in conn.execute(query)
     )
 
 

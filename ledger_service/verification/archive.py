@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from ledger_service.chain.status_store import MirroredChange, changes_of
 from ledger_service.errors import (
     BadRequestError,
     NotFoundError,
@@ -51,7 +52,7 @@ SEQUENCED = "sequenced"
 
 @dataclass(frozen=True, slots=True)
 class RecordState:
-    """A record without its contents: where it stands, and how far it has come."""
+    """A record without its contents: where it stands, how far it has come, and what contracts hold of it."""
 
     id: str
     log: Origin
@@ -63,6 +64,7 @@ class RecordState:
     index: LeafIndex | None
     leaf: LeafHash
     entry: bytes = field(repr=False)
+    in_contracts: tuple[MirroredChange, ...] = ()
 
 
 class Archive:
@@ -100,6 +102,7 @@ class Archive:
                 index=index,
                 leaf=leaf_hash(entry),
                 entry=entry,
+                in_contracts=() if index is None else changes_of(conn, found.row.log_id, index),
             )
 
     def receipt(self, record_id: str, *, org_id: int) -> bytes:

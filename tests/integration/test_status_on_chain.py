@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from sqlalchemy import insert, select
 
 from ledger_service.chain.account import PublisherAccount
-from ledger_service.chain.status_store import changes_of
-from ledger_service.marketplace.purchases import PURCHASE
-from ledger_service.proofs.canonical import decode_base64url
+from ledger_service.credentials.completions import EXAMPLE_COMPLETION
+from ledger_service.government.datasets import EXAMPLE_DATASET
+from ledger_service.marketplace.purchases import EXAMPLE_PURCHASE
+from ledger_service.marketplace.refunds import EXAMPLE_REFUND
 from ledger_service.proofs.evidence import format_evidence, parse_evidence
 from ledger_service.records.intake import Submission
 from ledger_service.records.preparation import IdempotencyKey
-from ledger_service.records.tables import record_counter, records, status_changes
-from ledger_service.storage.metadata import to_instant
+from ledger_service.records.reasons import reason_code
 from ledger_service.verification.recorder import Recorded
 from ledger_service.wiring import Service, build
 from ledger_service.wiring.installation import install
-from tests.support.http_ledger import purchase, until
+from tests.support.http_ledger import until
 from tests.unit.api.conftest import settings_in
 
 if TYPE_CHECKING:
@@ -28,15 +27,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ledger_service.chain.status_store import MirroredChange
+    from ledger_service.verification.recorder import Pending
     from tests.support.anvil import Anvil
+
+EXAMPLES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
+    "purchases": ("purchase/v1", EXAMPLE_PURCHASE),
+    "completions": ("completion/v1", EXAMPLE_COMPLETION),
+    "datasets": ("dataset/v1", EXAMPLE_DATASET),
+}
 
 
 @pytest.fixture
 def service(anvil: Anvil, tmp_path: Path) -> Iterator[Service]:
     """A service with one organization that anchors on Anvil."""
-    settings = settings_in(
-        tmp_path, CHAIN_URL=anvil.url, CONFIRMATIONS="1", CHAIN_POLL_S="0.1", ANCHOR_EVERY_S="0"
-    )
+    changes = {"CONFIRMATIONS": "1", "CHAIN_POLL_S": "0.1", "ANCHOR_EVERY_S": "0"}
+    settings = settings_in(tmp_path, CHAIN_URL=anvil.url, **changes)
     payer = PublisherAccount(bytes.fromhex("11" * 32)).address
     anvil.rpc.call("anvil_setBalance", "0x" + payer.hex(), hex(10**20))
     install(settings)
@@ -47,56 +52,86 @@ def service(anvil: Anvil, tmp_path: Path) -> Iterator[Service]:
         yield built
 
 
-def record(service: Service, name: str) -> str:
-    """Record a purchase; return its id."""
-    parsed = PURCHASE.parse(purchase(name), service.clock.now())
-    log = service.log_of(service.organizations.find("shop").id, "purchases")
-    made = service.record(Submission(log.target, PURCHASE, parsed, IdempotencyKey(name)))
+def record(
+    service: Service, collection: str, kind: str, payload: dict[str, Any], *, key: str = "first"
+) -> str:
+    """Record a fact; return its id."""
+    known = service.kinds.get(kind)
+    parsed = known.parse(payload, service.clock.now())
+    log = service.log_of(service.organizations.find("shop").id, collection)
+    return done(service.record(Submission(log.target, known, parsed, IdempotencyKey(key))))
+
+
+def done(made: Recorded | Pending) -> str:
+    """The id of what was recorded."""
     assert isinstance(made, Recorded)
     return str(made.id)
 
 
-def supersede(service: Service, record_id: str) -> None:
-    """Have the next record of the log explain that this one is superseded."""
-    with service.database.write("records.accept") as conn:
-        changed = conn.execute(
-            select(records).where(records.c.rid == decode_base64url(record_id, size=16))
-        ).one()
-        last = conn.execute(select(record_counter.c.last)).scalar_one()
-        now = to_instant(service.clock.now())
-        values = {"explanation": last + 1, "record": changed.id, "log_id": changed.log_id}
-        values |= {"state": "superseded", "reason": "replaced", "since": now, "accepted": now}
-        conn.execute(insert(status_changes).values(values))
-    record(service, "what explains it")
+def change(service: Service, collection: str, record_id: str, said: str) -> None:
+    """Change a record as its kind is changed: by a refund, by a correction, by its organization's word."""
+    org, reason = service.organizations.find("shop").id, {"reason": "entered_in_error"}
+    if said == "refunded":
+        refund = {**EXAMPLE_REFUND, "purchase": record_id}
+        refund |= {"amount_minor": EXAMPLE_PURCHASE["amount_minor"], "currency": EXAMPLE_PURCHASE["currency"]}
+        record(service, collection, "refund/v1", refund, key="refund")
+    elif said == "superseded":
+        _, example = EXAMPLES[collection]
+        done(service.correct(record_id, reason, replacement=example, org_id=org, key="corrected"))
+    else:
+        done(service.change_status(record_id, {"state": said, **reason}, org_id=org, key=said))
 
 
-def mirrored(service: Service) -> MirroredChange:
-    """Wait until the contract holds the change of entry 1."""
+def mirrored(service: Service, record_id: str, number: int) -> tuple[MirroredChange, ...]:
+    """Wait until contracts hold that many changes of a record."""
 
-    def look() -> MirroredChange | None:
-        log = service.log_of(service.organizations.find("shop").id, "purchases")
-        with service.database.read() as conn:
-            found = changes_of(conn, log.id, 1)
-        return found[0] if found and found[0].outcome == "mirrored" else None
+    def look() -> tuple[MirroredChange, ...] | None:
+        found = service.archive.state(record_id).in_contracts
+        return found if [each.outcome for each in found] == ["mirrored"] * number else None
 
     return until(look)
 
 
-def test_a_change_reaches_the_contract_and_every_verdict(service: Service, anvil: Anvil) -> None:
-    """The contract's state counts beside a statement and without one, and comes back after a reorganization."""
-    superseded = record(service, "first")
-    supersede(service, superseded)
-    first = mirrored(service)
-    assert service.readiness().notes == ()
-    evidence = service.archive.evidence(superseded)
-    assert service.judge.judge(evidence).result == "superseded"
+def judged(service: Service, record_id: str) -> set[str]:
+    """The verdicts on a record's evidence, with its status statement and without."""
+    org = service.organizations.find("shop").id
+    evidence = service.archive.disclosed_evidence(record_id, names=None, org_id=org)
     silent = format_evidence(replace(parse_evidence(evidence), status=None))
-    verdict = service.judge.judge(silent)
-    assert verdict.result == "superseded"
+    return {str(service.judge.judge(each).result) for each in (evidence, silent)}
+
+
+@pytest.mark.parametrize(
+    ("collection", "said"),
+    [
+        ("purchases", ["refunded"]),
+        ("purchases", ["superseded"]),
+        ("completions", ["suspended", "active", "revoked"]),
+        ("completions", ["superseded"]),
+        ("datasets", ["withdrawn"]),
+        ("datasets", ["superseded"]),
+    ],
+)
+def test_every_change_of_every_kind_reaches_its_contract(
+    service: Service, collection: str, said: list[str]
+) -> None:
+    """What the log allows the contract takes, in the same order, and the contract's state counts in verdicts."""
+    kind, example = EXAMPLES[collection]
+    record_id = record(service, collection, kind, example)
+    for state in said:
+        change(service, collection, record_id, state)
+    held = mirrored(service, record_id, len(said))
+    assert [each.mirror.state.name.lower() for each in held] == said
+    assert said == ["refunded"] or {each.mirror.reason for each in held} == {reason_code("entered_in_error")}
+    assert service.readiness().notes == ()
+    assert judged(service, record_id) == {said[-1]}
+
+
+def test_the_contracts_state_comes_back_after_a_reorganization(service: Service, anvil: Anvil) -> None:
+    """The worse state counts beside a statement and without one, and a reorganization takes it back for a while."""
+    record_id = record(service, "completions", "completion/v1", EXAMPLE_COMPLETION)
+    change(service, "completions", record_id, "revoked")
+    (first,) = mirrored(service, record_id, 1)
+    assert judged(service, record_id) == {"revoked"}
     anvil.reorganize(4)
-    until(lambda: True if mirrored(service).block_number != first.block_number else None)
-    silent = format_evidence(replace(parse_evidence(service.archive.evidence(superseded)), status=None))
-    assert until(
-        lambda: service.judge.judge(silent) if service.judge.judge(silent).result == "superseded" else None
-    )
-    assert service.judge.judge(service.archive.evidence(record(service, "other"))).result == "valid"
+    until(lambda: mirrored(service, record_id, 1)[0].block_number != first.block_number or None)
+    assert until(lambda: judged(service, record_id) == {"revoked"} or None)
