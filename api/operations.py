@@ -51,6 +51,7 @@ class Parameter:
     place: str = "query"
     required: bool = False
     number: bool = False
+    schema: Mapping[str, Any] | None = None
 
 
 def operation(
@@ -130,7 +131,7 @@ def _format_content(content: Content) -> dict[str, Any]:
 
 
 def _format_parameter(each: Parameter) -> dict[str, Any]:
-    schema = {"type": "integer", "minimum": 0} if each.number else {"type": "string"}
+    schema = each.schema or ({"type": "integer", "minimum": 0} if each.number else {"type": "string"})
     return {
         "name": each.name,
         "in": each.place,

@@ -14,11 +14,14 @@ from ledger_service.errors import (
     BodyTooLargeError,
     DuplicateParameterError,
     IdempotencyKeyMissingError,
+    MalformedError,
     UnsupportedMediaTypeError,
 )
+from ledger_service.proofs.canonical import parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from datetime import datetime
 
 _IDEMPOTENCY_KEY: Final = re.compile(r"[!-~]{1,255}", re.ASCII)
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
@@ -52,6 +55,33 @@ def check_query(query: str) -> None:
     names = [unquote_plus(item.partition("=")[0]) for item in query.split("&") if item]
     if len(set(names)) != len(names):
         raise DuplicateParameterError
+
+
+def parse_count(text: str | None, *, name: str, default: int, most: int) -> int:
+    """A decimal number from 1 to `most`, `default` when it is absent; raises BadRequestError."""
+    if text is None:
+        return default
+    count = parse_number(text, name=name)
+    if not 1 <= count <= most:
+        raise BadRequestError(f"{name} must be a number from 1 to {most}.")
+    return count
+
+
+def parse_choice(text: str | None, *, name: str, known: Collection[str]) -> str | None:
+    """One of the known words, None when it is absent; raises BadRequestError."""
+    if text is not None and text not in known:
+        raise BadRequestError(f"{name} must be one of {', '.join(known)}.")
+    return text
+
+
+def parse_moment(text: str | None, *, name: str) -> datetime | None:
+    """A time such as 2026-11-22T01:02:03Z, None when it is absent; raises BadRequestError."""
+    if text is None:
+        return None
+    try:
+        return parse_time(text)
+    except MalformedError:
+        raise BadRequestError(f"{name} must be a time such as 2026-11-22T01:02:03Z.") from None
 
 
 def parse_number(text: str | None, *, name: str) -> int:

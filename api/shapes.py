@@ -141,6 +141,25 @@ class RecordState(Open):
     in_contracts: list[ContractChange]
 
 
+class RecordSummary(Open):
+    """A record as a list shows it."""
+
+    id: str
+    log: str
+    kind: str
+    stage: Stage
+    status: State
+    accepted: Time
+    index: int | None
+
+
+class RecordPage(Open):
+    """Records, newest first. A page may be shorter than asked for, even empty, while `cursor` names a next one."""
+
+    records: list[RecordSummary]
+    cursor: str | None = Field(description="Pass it on for the next page; null when there is none.")
+
+
 class Evidence(Open):
     """Everything that an outsider needs to check one record."""
 

@@ -1,5 +1,6 @@
 """Routes, one module per noun, named like the packages they stand on."""
 
+from api.routes.finding import blueprint as finding
 from api.routes.health import blueprint as health
 from api.routes.logs import blueprint as logs
 from api.routes.recording import blueprint as recording
@@ -9,4 +10,4 @@ from api.routes.tiles import blueprint as tiles
 from api.routes.verify import blueprint as verify
 from api.routes.webhooks import blueprint as webhooks
 
-BLUEPRINTS = (recording, records, subjects, verify, webhooks, logs, tiles, health)
+BLUEPRINTS = (recording, finding, records, subjects, verify, webhooks, logs, tiles, health)

@@ -9,18 +9,15 @@ from flask import request
 
 from api.answers import bytes_answer
 from api.operations import Content, Parameter, operation
-from api.parsing import read_body
+from api.parsing import parse_moment, read_body
 from api.routes.records import EVIDENCE
 from api.service import service
 from api.shapes import Verdict, VerifyQuestion
-from ledger_service.errors import BadRequestError, LedgerError, MalformedError
-from ledger_service.proofs.canonical import parse_time
+from ledger_service.errors import LedgerError
 from ledger_service.proofs.verdict import format_verdict
 from ledger_service.records.payload_text import parse_object
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from flask import Response
 
 blueprint = APIBlueprint("verify", __name__)
@@ -48,7 +45,8 @@ def verify() -> Response:
     here = service()
     record = _asked_record(body)
     evidence = body.strip() if record is None else here.archive.evidence(record)
-    verdict = here.judge.judge(evidence, at=_moment("at"), known_at=_moment("known_at"))
+    moments = {name: parse_moment(request.args.get(name), name=name) for name in ("at", "known_at")}
+    verdict = here.judge.judge(evidence, **moments)
     return bytes_answer(format_verdict(verdict))
 
 
@@ -60,13 +58,3 @@ def _asked_record(body: bytes) -> str | None:
         return None
     record = question.get("record")
     return record if question.keys() == {"record"} and isinstance(record, str) else None
-
-
-def _moment(name: str) -> datetime | None:
-    text = request.args.get(name)
-    if text is None:
-        return None
-    try:
-        return parse_time(text)
-    except MalformedError:
-        raise BadRequestError(f"{name} must be a time such as 2026-11-22T01:02:03Z.") from None

@@ -24,6 +24,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "serve": "Run the service.",
     "chain": "Run the embedded chain's node alone.",
     "record": "Record rows of a file through a running service.",
+    "find": "List and find an organization's records.",
     "erase": "Destroy the contents of a data subject's records.",
     "proof": "Fetch the evidence of a record.",
     "verify": "Check evidence, offline.",

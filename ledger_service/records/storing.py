@@ -11,9 +11,16 @@ from ledger_service.proofs.types import LeafHash, RecordId
 from ledger_service.records.idempotency import store_tokens
 from ledger_service.records.outcomes import Accepted
 from ledger_service.records.pointing import store_bonds
-from ledger_service.records.tables import outbox, record_counter, record_salts, records, sealed_payloads
+from ledger_service.records.tables import (
+    SPAN_BITS,
+    outbox,
+    record_counter,
+    record_salts,
+    records,
+    sealed_payloads,
+)
 from ledger_service.storage.metadata import from_instant
-from ledger_service.storage.rows import insert_rows
+from ledger_service.storage.rows import Value, insert_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +30,9 @@ if TYPE_CHECKING:
     from ledger_service.records.pointing import Bond
     from ledger_service.records.preparation import Opening, Prepared
 
-_RECORD: Final = ("id", "rid", "org_id", "log_id", "kind", "accepted", "reference", "key_id")
+_RECORD: Final = (
+    "id", "rid", "org_id", "log_id", "kind", "accepted", "reference", "reference_span", "key_id",
+)  # fmt: skip
 _OUTBOX: Final = ("record", "log_id", "leaf", "entry")
 _COUNTER: Final = 1
 
@@ -42,15 +51,7 @@ def store_records(conn: Connection, made: Mapping[int, Made]) -> dict[int, Accep
         return {}
     first = _take_numbers(conn, len(made))
     numbered = list(enumerate(made.values(), first))
-    insert_rows(
-        conn,
-        records,
-        _RECORD,
-        [
-            (n, r.rid, r.org_id, r.log_id, r.kind, r.accepted, r.reference, r.key_id)
-            for n, (r, *_) in numbered
-        ],
-    )
+    insert_rows(conn, records, _RECORD, [_record_row(number, record) for number, (record, *_) in numbered])
     insert_rows(conn, record_salts, ("record", "salt"), [(n, r.salt) for n, (r, *_) in numbered if r.salt])
     insert_rows(
         conn,
@@ -79,6 +80,13 @@ def store_records(conn: Connection, made: Mapping[int, Made]) -> dict[int, Accep
         )
         for position, (number, (record, opening, _)) in zip(made, numbered, strict=True)
     }
+
+
+def _record_row(number: int, made: Prepared) -> tuple[Value, ...]:
+    span = None if made.reference is None else number >> SPAN_BITS
+    return (
+        number, made.rid, made.org_id, made.log_id, made.kind, made.accepted, made.reference, span, made.key_id,
+    )  # fmt: skip
 
 
 _TAKE: Final = (

@@ -88,6 +88,11 @@ class Keyring:
             raise KeyUnavailableError("The organization has no key.", org_id=org_id)
         return _derive_org_key(found[b""])
 
+    def index_key(self, conn: Connection, org_id: int) -> bytes | None:
+        """Return the key of the organization's blind indexes, or None while it has recorded nothing."""
+        found = self._find(conn, org_id, "org", [b""])
+        return _derive_org_key(found[b""]).index_key if found else None
+
     def subject_keys(self, conn: Connection, org_id: int, subjects: Iterable[str]) -> dict[str, SubjectKey]:
         """Return the key of each subject, making those that are missing, in two or three statements for all.
 

@@ -59,6 +59,14 @@ def anchor_stage(conn: Connection, log_id: int, index: LeafIndex) -> str:
     return ANCHORED if stages else PUBLISHED
 
 
+def anchored_through(conn: Connection, log_id: int) -> tuple[TreeSize, TreeSize]:
+    """The largest size of a log that is anchored, and the largest that is final; 0 without one."""
+    sizes = select(func.max(anchors.c.size)).select_from(_JOINED).where(_stands(log_id, LeafIndex(0)))
+    final = sizes.where(anchors.c.stage == FINAL, anchors.c.disputed.is_(None))
+    found = [conn.execute(each).scalar() or 0 for each in (sizes, final)]
+    return TreeSize(max(found)), TreeSize(found[1])
+
+
 def newest_anchor(conn: Connection, log_id: int) -> Anchor | None:
     """The largest anchor of a log that a chain holds as far as we know."""
     size = conn.execute(

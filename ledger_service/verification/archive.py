@@ -32,6 +32,7 @@ from ledger_service.proofs.status import ACTIVE, AsOf, StatusStatement
 from ledger_service.proofs.tlog_proof import TlogProof
 from ledger_service.records.history import RecordRow, find_record, open_record, waiting_entry
 from ledger_service.verification.anchors import anchor_stage, anchored_size, anchors_at
+from ledger_service.verification.stages import ACCEPTED, SEQUENCED
 from ledger_service.verification.status import StatusSigner, active_statement
 
 if TYPE_CHECKING:
@@ -45,9 +46,6 @@ if TYPE_CHECKING:
     from ledger_service.proofs.types import LeafHash, LeafIndex, Origin, TreeSize
     from ledger_service.storage.engine import Database
     from ledger_service.vault.keyring import Keyring
-
-ACCEPTED = "accepted"
-SEQUENCED = "sequenced"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from ledger_service.vault.keyring import Keyring
 from ledger_service.vault.signing_keys import SigningKeyFiles
 from ledger_service.verification.archive import Archive
 from ledger_service.verification.erasures import Erasures
+from ledger_service.verification.finder import Finder
 from ledger_service.verification.judge import IssuerKeys, Judge
 from ledger_service.verification.log_signers import LogSigners
 from ledger_service.verification.recorder import Recorder
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from ledger_service.records.kinds import KindRegistry
     from ledger_service.storage.engine import Database
     from ledger_service.vault.wrapping import KeyWrapper
+    from ledger_service.wiring.anchoring import ChainSide
 
 _log: Final = structlog.get_logger("service")
 
@@ -99,12 +101,8 @@ def build(
         api_keys=ApiKeys(database, clock=clock, entropy=secrets.token_bytes),
         logs=LogReader(database),
         archive=archive,
-        judge=Judge(
-            database,
-            issuer_keys=_issuer_keys(organizations, signers),
-            chain_view=None if chain is None else chain.view,
-            clock=clock,
-        ),
+        finder=Finder(database, keyring),
+        judge=_build_judge(database, organizations, signers, chain, clock=clock),
         alarms=Alarms(database, clock=clock),
         intake=writing.intake,
         recorder=writing.recorder,
@@ -114,6 +112,22 @@ def build(
         webhooks=build_webhooks(settings, database, keyring, clock=clock),
         keeper=None if chain is None else chain.keeper,
         log_kinds=LOG_KINDS,
+    )
+
+
+def _build_judge(
+    database: Database,
+    organizations: Organizations,
+    signers: LogSigners,
+    chain: ChainSide | None,
+    *,
+    clock: Clock,
+) -> Judge:
+    return Judge(
+        database,
+        issuer_keys=_issuer_keys(organizations, signers),
+        chain_view=None if chain is None else chain.view,
+        clock=clock,
     )
 
 

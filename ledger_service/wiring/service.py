@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from ledger_service.vault.keyring import Keyring
     from ledger_service.verification.archive import Archive
     from ledger_service.verification.erasures import Erased, Erasures
+    from ledger_service.verification.finder import Finder
     from ledger_service.verification.judge import Judge, TrustDocuments
     from ledger_service.verification.log_signers import LogSigners
     from ledger_service.verification.recorder import Pending, Recorded, Recorder
@@ -91,6 +92,7 @@ class Service:
     api_keys: ApiKeys
     logs: LogReader
     archive: Archive
+    finder: Finder
     judge: Judge
     alarms: Alarms
     intake: Intake

@@ -335,6 +335,10 @@ def test_the_command_records_a_file(ledger: HttpLedger) -> None:
         "proof", record, "--url", ledger.url, "--fields", "all", "--key-file", str(key_file)
     )
     assert json.loads(shown.stdout)["v"] == "audit-ledger/evidence/v1"
+    found = ledger.command(
+        "find", "shop", "--url", ledger.url, "--ref", "file-0", "--key-file", str(key_file), "--json"
+    )
+    assert [each["id"] for each in json.loads(found.stdout)] == [record]
     source.write_bytes(b"nonsense\n")
     assert "1 refused" in ledger.command(*common, "--key-file", str(key_file), expect=1).stdout
     (refused,) = (ledger.folder / "rows.ndjson.errors.ndjson").read_bytes().splitlines()

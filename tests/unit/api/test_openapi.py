@@ -78,6 +78,7 @@ def test_the_calls_of_the_design_are_there(document: Any) -> None:
         "/v1/orgs/{org}/completions/bulk",
         "/v1/orgs/{org}/datasets",
         "/v1/orgs/{org}/datasets/bulk",
+        "/v1/orgs/{org}/records",
         "/v1/records/{record_id}",
         "/v1/records/{record_id}/receipt",
         "/v1/records/{record_id}/payload",

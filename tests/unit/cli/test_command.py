@@ -26,6 +26,7 @@ NAMES = [
     "serve",
     "chain",
     "record",
+    "find",
     "erase",
     "proof",
     "verify",
