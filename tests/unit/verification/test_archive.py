@@ -242,7 +242,7 @@ def test_a_record_before_its_checkpoint_has_no_proof(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
     install(settings)
     with build(settings) as resting:
-        (log,) = resting.create_organization("shop", name="The Shop")
+        log, *_ = resting.create_organization("shop", name="The Shop")
         parsed = PURCHASE.parse(purchase("waits"), resting.clock.now())
         (outcome,) = resting.intake.accept([Submission(log.target, PURCHASE, parsed)])
         assert isinstance(outcome, Accepted)
