@@ -9,6 +9,7 @@ from sqlalchemy import Select, bindparam, select
 
 from ledger_service.errors import KeyUnavailableError, LedgerError
 from ledger_service.log.audit_erasures import ErasureAudit
+from ledger_service.log.audit_status import StatusAudit
 from ledger_service.log.tables import log_entries
 from ledger_service.proofs.canonical import encode_base64url
 from ledger_service.proofs.entry import Entry, parse_entry
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from ledger_service.log.directory import LogRow
     from ledger_service.log.findings import AuditReport
     from ledger_service.proofs.schema import Schema
+    from ledger_service.records.kinds import Kind
     from ledger_service.vault.keyring import Keyring
 
 PAGE: Final = 2_000
@@ -66,7 +68,17 @@ _WAITING: Final[Select[Any]] = (
 class EntryAudit:
     """Checks the entries of one log, one row at a time."""
 
-    __slots__ = ("_conn", "_erasures", "_keyring", "_keys", "_log", "_next", "_report", "_schemas")
+    __slots__ = (
+        "_conn",
+        "_erasures",
+        "_keyring",
+        "_keys",
+        "_log",
+        "_next",
+        "_report",
+        "_schemas",
+        "_statuses",
+    )
 
     def __init__(
         self,
@@ -75,14 +87,15 @@ class EntryAudit:
         *,
         report: AuditReport,
         keyring: Keyring | None,
-        schemas: Mapping[str, Schema],
+        kinds: Mapping[str, Kind],
     ) -> None:
-        """Open payloads with `keyring`, or not at all without; `schemas` are those of the known kinds."""
+        """Open payloads with `keyring`, or not at all without; `kinds` are the known ones."""
         self._conn = conn
         self._log = log
         self._report = report
         self._keyring = keyring
-        self._schemas = {**schemas, OPENING_KIND: OPENING_SCHEMA}
+        self._schemas = {name: kind.schema for name, kind in kinds.items()} | {OPENING_KIND: OPENING_SCHEMA}
+        self._statuses = StatusAudit(conn, log, report=report, kinds=kinds)
         self._keys: dict[int, bytes] = {}
         self._erasures = ErasureAudit(log, report=report)
         self._next = 0
@@ -110,6 +123,7 @@ class EntryAudit:
                 self._next += 1
             after = page[-1].record
         self._erasures.finish()
+        self._statuses.finish()
 
     def _check_row(self, row: Row[Any], where: str, *, index: int | None) -> bytes:
         try:
@@ -154,11 +168,13 @@ class EntryAudit:
             self._check_opening(entry, where)
         elif claim.kind not in log.kinds:
             self._report.add("kind_unknown", where, "the log was not opened for this kind")
+        place = self._next if index is None else index
+        self._statuses.see(entry, row.record, where, place=place)
         schema = self._schemas.get(claim.kind)
         if schema is None or schema.hash != claim.schema:
             self._report.add("schema_unknown", where, "the entry's schema is not the one of its kind")
         else:
-            self._check_payload(entry, row, schema, where, place=self._next if index is None else index)
+            self._check_payload(entry, row, schema, where, place=place)
 
     def _check_opening(self, entry: Entry, where: str) -> None:
         opening = parse_opening(entry)

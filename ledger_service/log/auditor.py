@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Column, ColumnElement, Connection
 
-    from ledger_service.proofs.schema import Schema
     from ledger_service.records.kinds import Kind
     from ledger_service.storage.engine import Database
     from ledger_service.vault.keyring import Keyring
@@ -73,14 +72,14 @@ def audit(
     be read at all.
     """
     report = AuditReport()
-    schemas = {kind.name: kind.schema for kind in kinds}
+    named = {kind.name: kind for kind in kinds}
     try:
         with database.read() as conn:
             _check_engine(conn, report)
             _check_left_over(conn, report)
             for log in all_logs(conn):
                 report.looked_at["logs"] += 1
-                _audit_log(conn, log, report, keyring=keyring, schemas=schemas, check_line=check_line)
+                _audit_log(conn, log, report, keyring=keyring, kinds=named, check_line=check_line)
     except StorageFatalError as error:
         # Pages that cannot be read end the audit, and what it could not look at is a finding.
         report.add("database_unreadable", "database", str(error.details.get("cause", error.text)))
@@ -93,13 +92,13 @@ def _audit_log(
     report: AuditReport,
     *,
     keyring: Keyring | None,
-    schemas: Mapping[str, Schema],
+    kinds: Mapping[str, Kind],
     check_line: LineCheck | None,
 ) -> None:
     head = read_head(conn, log.id)
     tree = AuditTree(conn, log.id, origin=log.origin, report=report)
     signed = CheckpointAudit(conn, log, head, report=report, check_line=check_line)
-    entries = EntryAudit(conn, log, report=report, keyring=keyring, schemas=schemas)
+    entries = EntryAudit(conn, log, report=report, keyring=keyring, kinds=kinds)
     for index, leaf in entries.sequenced():
         if index != tree.size:
             report.add("index_missing", f"{log.origin} entry {tree.size}", f"the next entry is {index}")

@@ -27,13 +27,14 @@ from ledger_service.proofs.entry import Entry, Pointer, parse_entry
 from ledger_service.proofs.evidence import Evidence, format_evidence
 from ledger_service.proofs.fields import disclose_fields
 from ledger_service.proofs.merkle import leaf_hash
+from ledger_service.proofs.opening import OPENING_KIND, OPENING_SCHEMA
 from ledger_service.proofs.receipt import Opening, Receipt, format_receipt
-from ledger_service.proofs.status import ACTIVE, AsOf, StatusStatement
+from ledger_service.proofs.status import ACTIVE, AsOf, StatusChange, StatusStatement
 from ledger_service.proofs.tlog_proof import TlogProof
 from ledger_service.records.history import RecordRow, find_record, open_record, waiting_entry
 from ledger_service.verification.anchors import anchor_stage, anchored_size, anchors_at
 from ledger_service.verification.stages import ACCEPTED, SEQUENCED
-from ledger_service.verification.status import StatusSigner, active_statement
+from ledger_service.verification.status import StatusSigner, published_changes, state_statement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -42,8 +43,8 @@ if TYPE_CHECKING:
 
     from ledger_service.log.reader import PublishedCheckpoint
     from ledger_service.proofs.canonical import JsonValue
-    from ledger_service.proofs.schema import Schema
     from ledger_service.proofs.types import LeafHash, LeafIndex, Origin, TreeSize
+    from ledger_service.records.kinds import KindRegistry
     from ledger_service.storage.engine import Database
     from ledger_service.vault.keyring import Keyring
 
@@ -68,20 +69,21 @@ class RecordState:
 class Archive:
     """Reads records for those who may see them. Any number of threads may use one."""
 
-    __slots__ = ("_database", "_keyring", "_schemas", "_status_signer")
+    __slots__ = ("_database", "_keyring", "_kinds", "_schemas", "_status_signer")
 
     def __init__(
         self,
         database: Database,
         keyring: Keyring,
         *,
-        schemas: Mapping[str, Schema],
+        kinds: KindRegistry,
         status_signer: Callable[[Origin], StatusSigner],
     ) -> None:
-        """Read from `database`. There is one of `schemas` for each kind; `status_signer(origin)` signs."""
+        """Read records of these `kinds` from `database`; `status_signer(origin)` signs their statuses."""
         self._database = database
         self._keyring = keyring
-        self._schemas = schemas
+        self._kinds = kinds
+        self._schemas = {kind.name: kind.schema for kind in kinds.all()} | {OPENING_KIND: OPENING_SCHEMA}
         self._status_signer = status_signer
 
     def state(self, record_id: str) -> RecordState:
@@ -89,13 +91,14 @@ class Archive:
         with self._database.read() as conn:
             found = _Found.find(conn, record_id, org_id=None)
             entry, stage, index = found.place()
+            changes = () if index is None else self._changes(found)
             return RecordState(
                 id=found.row.id,
                 log=found.view.log.origin,
                 org=found.view.log.org,
                 kind=found.row.kind,
                 stage=stage,
-                status=ACTIVE,
+                status=changes[-1].state if changes else ACTIVE,
                 accepted=found.row.accepted,
                 index=index,
                 leaf=leaf_hash(entry),
@@ -172,19 +175,24 @@ class Archive:
                 fields=fields,
                 proof=_proof(view, index, shown),
                 anchors=() if size is None else anchors_at(found.conn, view.log.id, size),
-                status=self._status(view, index, data),
+                status=self._status(found, index, data),
             )
         )
 
-    def _status(self, view: LogView, index: LeafIndex, data: bytes) -> StatusStatement:
+    def _status(self, found: _Found, index: LeafIndex, data: bytes) -> StatusStatement:
+        view = found.view
         newest = view.checkpoint()
-        statement = active_statement(
+        statement = state_statement(
             Pointer(view.log.origin, index, leaf_hash(data)),
+            self._changes(found),
             accepted=parse_entry(data).accepted,
             known=_moment(view.first_checkpoint_covering(index).timestamp),
             as_of=AsOf(newest.size, newest.root, _moment(newest.timestamp)),
         )
         return self._status_signer(view.log.origin).sign(statement)
+
+    def _changes(self, found: _Found) -> tuple[StatusChange, ...]:
+        return published_changes(found.conn, found.view, found.row.record, kinds=self._kinds)
 
     def _open(
         self, conn: Connection, found: _Found, entry: Entry, *, missing_ok: bool = False

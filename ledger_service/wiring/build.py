@@ -20,7 +20,6 @@ from ledger_service.log.ledger_thread import LedgerThread
 from ledger_service.log.published import StoredPlaces
 from ledger_service.log.reader import LogReader
 from ledger_service.log.sequencer import Sequencer
-from ledger_service.proofs.opening import OPENING_KIND, OPENING_SCHEMA
 from ledger_service.records.bulk import BulkPreparer
 from ledger_service.records.intake import Intake
 from ledger_service.records.pointing import PointingRules
@@ -134,8 +133,7 @@ def _build_judge(
 def _build_archive(
     database: Database, keyring: Keyring, *, kinds: KindRegistry, signers: LogSigners
 ) -> Archive:
-    schemas = {kind.name: kind.schema for kind in kinds.all()} | {OPENING_KIND: OPENING_SCHEMA}
-    return Archive(database, keyring, schemas=schemas, status_signer=signers.status_signer)
+    return Archive(database, keyring, kinds=kinds, status_signer=signers.status_signer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,7 @@ def test_untouched_ledger_is_clean(ledger: SmallLedger) -> None:
         "tiles": 3,
         "checkpoints": 5,
         "signatures": 10,
+        "status changes": 0,
     }
 
 

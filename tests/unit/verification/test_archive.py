@@ -33,7 +33,7 @@ from ledger_service.records.intake import Submission
 from ledger_service.records.outcomes import Accepted
 from ledger_service.records.tables import record_salts
 from ledger_service.verification.recorder import Pending, Recorder
-from ledger_service.verification.status import active_statement
+from ledger_service.verification.status import state_statement
 from ledger_service.verification.trust_documents import fingerprint
 from ledger_service.wiring import build
 from ledger_service.wiring.installation import install
@@ -140,8 +140,9 @@ def test_the_status_is_a_signed_statement_as_of_the_newest_checkpoint(service: S
 def test_a_status_is_never_in_force_before_it_is_known(service: Service) -> None:
     """An entry dated after its checkpoint, by a clock that stepped back, still has a status at that checkpoint."""
     now = service.clock.now().replace(microsecond=0)
-    statement = active_statement(
+    statement = state_statement(
         Pointer(Origin(ORIGIN), LeafIndex(1), LeafHash(bytes(32))),
+        (),
         accepted=now + timedelta(seconds=3),
         known=now + timedelta(seconds=2),
         as_of=AsOf(TreeSize(2), RootHash(bytes(32)), now),
