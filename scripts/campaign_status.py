@@ -19,7 +19,7 @@ from tests.support.small_ledger import SetClock, small_ledger
 from tests.support.status_histories import Histories
 
 _QUESTIONS = 8
-_ROUNDS = 12
+_ROUNDS = 20
 _IN_ONE_LOG = 100
 _TEXT = """\
 # Status histories
@@ -60,7 +60,7 @@ def main() -> int:
             for _ in range(4):
                 histories.begin(_IN_ONE_LOG // 4)
                 for _ in range(_ROUNDS // 4):
-                    histories.happen(0.4)
+                    histories.happen(0.6)
             for position, each in enumerate(histories.all):
                 changes += len(each.steps) - 1
                 wrong += histories.wrong_answers(each, questions=_QUESTIONS)

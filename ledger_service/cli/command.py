@@ -26,6 +26,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "record": "Record rows of a file through a running service.",
     "find": "List and find an organization's records.",
     "erase": "Destroy the contents of a data subject's records.",
+    "status": "Change the status of a record.",
     "proof": "Fetch the evidence of a record.",
     "verify": "Check evidence, offline.",
     "audit": "Recompute everything from the stored bytes.",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from ledger_service.credentials.completions import COMPLETION
@@ -71,6 +72,7 @@ class Histories:
         self.ledger, self.rng, self.clock = ledger, rng, ledger.clock
         files = SigningKeyFiles(ledger.directory / "keys", KEK)
 
+        @cache
         def signer(origin: Origin) -> StatusSigner:
             return StatusSigner(origin, files.open_log_keys(origin).status.ed25519())
 

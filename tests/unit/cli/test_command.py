@@ -28,6 +28,7 @@ NAMES = [
     "record",
     "find",
     "erase",
+    "status",
     "proof",
     "verify",
     "audit",

@@ -1,0 +1,49 @@
+"""`status`: change the status of a record."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from urllib.parse import quote
+
+import click
+
+from ledger_service.cli.remote import Remote, read_key, remote_options
+from ledger_service.errors import UsageError
+from ledger_service.proofs.entry import parse_entry
+from ledger_service.proofs.receipt import parse_receipt
+from ledger_service.records.reasons import REASONS
+from ledger_service.records.statuses import STATES
+
+_PENDING = 202
+
+
+@click.command(
+    epilog="\b\nExamples:\n"
+    "  audit-ledger status q1wFMcc0d1N4nU0dO5bYDA suspended --reason under_review --key-file school.key\n"
+    "  audit-ledger status q1wFMcc0d1N4nU0dO5bYDA revoked --reason integrity"
+    " --since 2026-11-20T14:03:07Z --key-file school.key\n"
+)
+@click.argument("record_id", metavar="RECORD")
+@click.argument("state", type=click.Choice(STATES))
+@click.option("--reason", required=True, type=click.Choice(list(REASONS)), help="Why; it becomes public.")
+@click.option("--since", help="From when on it is in force, such as 2026-11-20T14:03:07Z; now without.")
+@click.option("--idempotency-key", help="To ask again for the same change; a random one without.")
+@remote_options
+def status(
+    record_id: str, *, state: str, reason: str, since: str | None, idempotency_key: str | None, url: str,
+    key_file: str | None,
+) -> None:  # fmt: skip
+    """Change the status of a record, for everybody to see; print the id of the record that says so.
+
+    A completion is suspended, made active again, or revoked for good; a data set is withdrawn for good.
+    """
+    if key_file is None:
+        raise UsageError("Changing a status needs --key-file.")
+    key = idempotency_key or f"status-{secrets.token_hex(16)}"
+    headers = {"Content-Type": "application/json", "Idempotency-Key": key}
+    body = {"state": state, "reason": reason} | ({"since": since} if since else {})
+    path = f"/v1/records/{quote(record_id, safe='')}/status"
+    code, answer = Remote(url, read_key(key_file)).post(path, json.dumps(body).encode(), headers=headers)
+    said = json.loads(answer)["id"] if code == _PENDING else parse_entry(parse_receipt(answer).entry).claim.id
+    click.echo(said)
