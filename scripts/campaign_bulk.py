@@ -2,7 +2,7 @@
 
     python -m scripts.campaign_bulk --rows 100000 --seed 1
 
-Exit code 1: a good row is missing or doubled, a bad one is not named, or the service took more than 300 MB.
+Exit code 1: a good row is missing or doubled, a bad one is not named, or a process took more than 300 MB.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ def main() -> int:
             "connection cut": f"{run.cuts} times; service killed with SIGKILL: {run.kills} time",
             "recorded": f"{run.size - 1:,} entries beside the log's opening",
             "rate": f"{run.rows / run.took_s:,.0f} rows/s, cuts, kill and restart included",
-            "peak memory of all server processes, sum of VmHWM": f"{run.peak_mb:.0f} MB",
+            "largest server process (VmHWM)": f"{max(run.peaks_mb.values()):.0f} MB",
+            "all server processes, sum of VmHWM": f"{sum(run.peaks_mb.values()):.0f} MB, shared pages counted each time",
         },
         table=[
             ("promise", "held"),
@@ -57,8 +58,8 @@ def _judge(run: BulkRun) -> list[str]:
         run.check()
     except AssertionError as error:
         broken.append(f"The rows are not what they must be: {error}")
-    if run.peak_mb > MOST_MB:
-        broken.append(f"The service took {run.peak_mb:.0f} MB.")
+    if max(run.peaks_mb.values()) > MOST_MB:
+        broken.append(f"A process took more than {MOST_MB} MB.")
     return broken
 
 

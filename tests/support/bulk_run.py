@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 from tests.support.http_ledger import COMMAND, HttpLedger, purchase, until
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
 _BAD = (b"{", b'{"order_number":"x"}', b"[]", b"", b"\xff")
@@ -23,7 +24,7 @@ _BAD = (b"{", b'{"order_number":"x"}', b"[]", b"", b"\xff")
 
 @dataclass(frozen=True, slots=True)
 class BulkRun:
-    """What came of one run. `peak_mb` is the sum of every server process's greatest resident size."""
+    """What came of one run. `peaks_mb` has the greatest resident size (VmHWM) of each server process by its name."""
 
     rows: int
     bad: frozenset[int]
@@ -33,7 +34,7 @@ class BulkRun:
     cuts: int
     kills: int
     took_s: float
-    peak_mb: float
+    peaks_mb: Mapping[str, float]
 
     def check(self) -> None:
         """Raise AssertionError unless exactly the good rows exist, each once, and each bad one was named."""
@@ -126,11 +127,11 @@ def run_bulk(folder: Path, *, rows: int, seed: int, cuts: list[int]) -> BulkRun:
                 stdout=told,
             )
         until(lambda: True if cutter.cuts == len(cuts) and log_size(ledger) > 1 else None, timeout_s=300)
-        peak = _peak_kb(ledger)
+        peaks = _peaks_mb(ledger)
         ledger.kill()
         ledger.start()
         while sending.poll() is None:
-            peak = max(peak, _peak_kb(ledger))
+            peaks = {name: max(size, peaks.get(name, 0)) for name, size in _peaks_mb(ledger).items()}
             threading.Event().wait(0.2)
         took_s = time.monotonic() - began
         assert sending.returncode == 1, ledger.log()[-2_000:]
@@ -144,7 +145,7 @@ def run_bulk(folder: Path, *, rows: int, seed: int, cuts: list[int]) -> BulkRun:
             cuts=cutter.cuts,
             kills=1,
             took_s=took_s,
-            peak_mb=peak / 1024,
+            peaks_mb=peaks,
         )
 
 
@@ -156,15 +157,34 @@ def log_size(ledger: HttpLedger) -> int:
         return 0
 
 
-def _peak_kb(ledger: HttpLedger) -> int:
-    """The sum of VmHWM over every process of the service's group that lives."""
-    total = 0
+def _peaks_mb(ledger: HttpLedger) -> dict[str, float]:
+    """VmHWM of every process that `serve` has started, itself included, by its number of the same kind."""
+    parents: dict[int, int] = {}
+    found: dict[int, tuple[str, float]] = {}
     for each in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError, StopIteration, IndexError):
-            if int((each / "stat").read_text().rpartition(")")[2].split()[2]) == ledger.pid:
-                lines = (each / "status").read_text().splitlines()
-                total += int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
-    return total
+        with suppress(OSError, KeyError, IndexError):
+            status = dict(
+                line.split(":", 1) for line in (each / "status").read_text().splitlines() if ":" in line
+            )
+            words = (each / "cmdline").read_bytes().decode().split("\x00")
+            kinds = (
+                "serve",
+                "ledger_service.chain.embedded",
+                "api:create_app()",
+                "resource_tracker",
+                "forkserver",
+            )
+            name = next((kind for kind in kinds if any(kind in word for word in words)), "other")
+            parents[int(each.name)] = int(status["PPid"])
+            found[int(each.name)] = (name, int(status["VmHWM"].split()[0]) / 1024)
+    mine = {ledger.pid}
+    while more := {pid for pid, parent in parents.items() if parent in mine} - mine:
+        mine |= more
+    peaks: dict[str, float] = {}
+    for pid in sorted(mine & found.keys()):
+        name, size = found[pid]
+        peaks[f"{name} {sum(each.startswith(name) for each in peaks) + 1}"] = size
+    return peaks
 
 
 def _pump(source: socket.socket, target: socket.socket) -> None:
