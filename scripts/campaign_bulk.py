@@ -40,7 +40,7 @@ def main() -> int:
             "recorded": f"{run.size - 1:,} entries beside the log's opening",
             "rate": f"{run.rows / run.took_s:,.0f} rows/s, cuts, kill and restart included",
             "largest server process (VmHWM)": f"{max(run.peaks_mb.values()):.0f} MB",
-            "all server processes, sum of VmHWM": f"{sum(run.peaks_mb.values()):.0f} MB, shared pages counted each time",
+            "all server processes, sum of VmHWM": f"{sum(run.peaks_mb.values()):.0f} MB, shared pages each time",
         },
         table=[
             ("promise", "held"),
