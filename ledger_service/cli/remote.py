@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import click
 
 from ledger_service import errors
+from ledger_service.client.problems import named_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -89,19 +90,3 @@ class Remote:
             raise named_error(answer.read())
         found: http.client.HTTPResponse = answer
         return found
-
-
-def named_error(problem: bytes) -> errors.LedgerError:
-    """The error that an RFC 9457 problem names, or the base of the tree if the code is not one of ours."""
-    try:
-        members = json.loads(problem)
-        code, detail, details = members["code"], members["detail"], members.get("errors") or {}
-    except (ValueError, KeyError, TypeError):
-        return errors.LedgerError("The service answered with something that is not a problem document.")
-    kinds = [
-        each
-        for each in vars(errors).values()
-        if isinstance(each, type) and issubclass(each, errors.LedgerError)
-    ]
-    kind = next((each for each in kinds if each.code == code), errors.LedgerError)
-    return kind(str(detail), **{str(name): value for name, value in details.items()})

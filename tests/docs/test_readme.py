@@ -1,4 +1,4 @@
-"""The README is run as a newcomer would run it: every bash block, in order, in one shell, in an empty folder."""
+"""The README is run as a newcomer would run it: every block, in order, in one shell, in an empty folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-BLOCK = re.compile(r"^```bash\n(.*?)^```", re.DOTALL | re.MULTILINE)
+BLOCK = re.compile(r"^```(bash|python)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
 def free_port() -> int:
@@ -24,9 +24,13 @@ def free_port() -> int:
 def test_first_record_works_as_written(tmp_path: Path) -> None:
     """Who follows the README records a purchase, proves it, and has it verified offline as genuine."""
     blocks = BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8"))
-    assert len(blocks) == 3
+    assert [language for language, _ in blocks] == ["bash", "bash", "bash", "python"]
     port = free_port()
-    script = "set -eu -o pipefail\n" + "\n".join(blocks).replace("127.0.0.1:8080", f"127.0.0.1:{port}")
+    commands = [
+        f"python - <<'PYTHON'\n{block}PYTHON\n" if language == "python" else block
+        for language, block in blocks
+    ]
+    script = "set -eu -o pipefail\n" + "\n".join(commands).replace("127.0.0.1:8080", f"127.0.0.1:{port}")
     environment = {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HOME": str(tmp_path),
@@ -49,6 +53,7 @@ def test_first_record_works_as_written(tmp_path: Path) -> None:
     said = shell.communicate(timeout=60)[0]
     assert shell.returncode == 0, said + "\n" + (tmp_path / "serve.log").read_text(encoding="utf-8")
     assert "Genuine" in said
+    assert "valid disclosed fields" in said
 
 
 def test_links_lead_somewhere() -> None:

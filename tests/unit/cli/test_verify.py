@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ledger_service.cli.remote import Remote, named_error, read_key
+from ledger_service.cli.remote import Remote, read_key
 from ledger_service.cli.verify import as_evidence
+from ledger_service.client.problems import named_error
 from ledger_service.errors import LedgerError, NotFoundError, NotReadyError, UsageError
 from ledger_service.proofs.evidence import parse_evidence
 from ledger_service.proofs.policy import format_policy
