@@ -17,13 +17,15 @@ from ledger_service.chain.states import RecordState
 from ledger_service.errors import AnchorError, ChainUnavailableError, ContractRevertedError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from ledger_service.chain.abi import Artifact
     from ledger_service.chain.client import Block, Event, Node
 
 _ZERO_HASH: Final = bytes(32)
 _ADDRESS_BYTES: Final = 20
+# Blocks whose events are read at once. An anchorer changes some eight records in a block.
+_STRETCH: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +95,9 @@ class ContractStatus:
 
 @dataclass(frozen=True, slots=True)
 class StatusChange:
-    """What was said about the record with this leaf hash, at a block time in seconds, and where."""
+    """What was said about the record at `index` with this leaf hash, at a block time in seconds, and where."""
 
+    index: int
     state: RecordState
     since: int
     reason: int
@@ -234,10 +237,26 @@ class CheckpointLogContract:
     def status_changes(self, log_id: bytes, index: int, *, at: Block) -> tuple[StatusChange, ...]:
         """Return what was ever said about a record, first said first."""
         topics = (self._artifact.topic("StatusChanged"), log_id, index.to_bytes(32, "big"))
-        found = self._node.events(self.address, topics, first_block=self.first_block, last_block=at.number)
+        return self._status_changes(topics, first_block=self.first_block, last_block=at.number)
+
+    def all_status_changes(self, log_id: bytes, *, at: Block) -> Iterator[StatusChange]:
+        """Yield everything that was ever said about the records of a log, oldest first. For auditors.
+
+        It is read in stretches of blocks that cannot hold more events than a node may answer with.
+        """
+        topics = (self._artifact.topic("StatusChanged"), log_id)
+        for first in range(self.first_block, at.number + 1, _STRETCH):
+            last = min(at.number, first + _STRETCH - 1)
+            yield from self._status_changes(topics, first_block=first, last_block=last)
+
+    def _status_changes(
+        self, topics: Sequence[bytes], *, first_block: int, last_block: int
+    ) -> tuple[StatusChange, ...]:
+        found = self._node.events(self.address, topics, first_block=first_block, last_block=last_block)
         told = [(self._artifact.decode_event("StatusChanged", event), event) for event in found]
         return tuple(
             StatusChange(
+                each["index"],
                 RecordState(each["state"]),
                 each["since"],
                 each["reason"],

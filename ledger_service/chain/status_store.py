@@ -133,6 +133,14 @@ class StatusStore:
         with self._db.read() as conn:
             return {row.log: (row.number, row.words) for row in conn.execute(query)}
 
+    def outcomes(self, contract: int, log: int) -> dict[int, str | None]:
+        """Return, by the position of what explains it, how far each change of a log has come. For auditors."""
+        query = select(status_mirrors.c.explanation, status_mirrors.c.outcome).where(
+            status_mirrors.c.contract == contract, status_mirrors.c.log == log
+        )
+        with self._db.read() as conn:
+            return {row.explanation: row.outcome for row in conn.execute(query)}
+
     # --- what changes ---------------------------------------------------------------------------------------
 
     def take_up(

@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     "  audit-ledger audit\n"
     "  audit-ledger audit --json\n"
     "  audit-ledger audit --without-payloads\n"
+    "  audit-ledger audit --with-chain\n"
     "\b\nExit codes: 0 clean, 1 something is wrong, 2 clean but payloads were left out, 64 wrong usage.\n"
 )
 @click.option("--without-payloads", is_flag=True, help="Do not open the payloads: then it cannot say clean.")
+@click.option("--with-chain", is_flag=True, help="Also compare the states that contracts hold with the logs.")
 @json_option
 @click.pass_context
-def audit(ctx: click.Context, *, without_payloads: bool, as_json: bool) -> None:
+def audit(ctx: click.Context, *, without_payloads: bool, with_chain: bool, as_json: bool) -> None:
     """Recompute every log from its stored bytes: entries, tiles, checkpoints, signatures, payloads.
 
     It reads one snapshot and may run beside the service.
@@ -38,6 +40,11 @@ def audit(ctx: click.Context, *, without_payloads: bool, as_json: bool) -> None:
             kinds=service.kinds.all(),
             check_line=check_eip712_line,
         )
+        if with_chain:
+            # The chain's libraries take long to load, and most audits do not need them.
+            from ledger_service.wiring.anchoring import audit_contracts  # noqa: PLC0415
+
+            audit_contracts(report, service.settings, service.database, clock=service.clock)
     if as_json:
         say_json(_document(report, payloads=not without_payloads))
     else:

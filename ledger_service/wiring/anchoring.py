@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ledger_service.chain.abi import load_artifact
 from ledger_service.chain.actions import count_planned
+from ledger_service.chain.anchor_store import AnchorStore
 from ledger_service.chain.anchorer import Anchorer, AnchorOptions
 from ledger_service.chain.client import Node
 from ledger_service.chain.guard import HighWaterGuard
@@ -14,6 +15,8 @@ from ledger_service.chain.observer import NodeView
 from ledger_service.chain.pins import ChainPins
 from ledger_service.chain.rollback import compare_with_chain
 from ledger_service.chain.rpc import JsonRpc
+from ledger_service.chain.status_audit import audit_states
+from ledger_service.chain.status_store import StatusStore
 from ledger_service.chain.stored_logs import StoredLogs
 from ledger_service.errors import ChainUnavailableError, RollbackDetectedError
 from ledger_service.wiring.installation import chain_url, guard_file, load_publisher
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from ledger_service.clock import Clock
     from ledger_service.config import Settings
     from ledger_service.errors import LedgerError
+    from ledger_service.log.findings import AuditReport
     from ledger_service.log.ledger_thread import LedgerThread
     from ledger_service.storage.engine import Database
     from ledger_service.vault.signing_keys import SigningKeyFiles
@@ -96,6 +100,21 @@ def build_chain_side(
         on_fatal=on_fatal,
     )
     return ChainSide(NodeView(node, artifacts=tuple(artifacts.values())), keeper)
+
+
+def audit_contracts(report: AuditReport, settings: Settings, database: Database, *, clock: Clock) -> None:
+    """Add to an audit where contracts and logs disagree about records; raises ChainError if it cannot tell."""
+    source = StoredLogs(database, contracts=CONTRACTS)
+    audit_states(
+        report,
+        Node(JsonRpc(chain_url(settings))),
+        pins=ChainPins(database, clock=clock),
+        anchors=AnchorStore(database, clock=clock),
+        store=StatusStore(database),
+        changes=source,
+        heads={head.log: head for head in source.heads()},
+        artifacts={name: load_artifact(name) for name in CONTRACTS.values()},
+    )
 
 
 def _check_planned(database: Database, node: Node, account: bytes) -> None:

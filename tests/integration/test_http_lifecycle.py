@@ -25,7 +25,7 @@ def ledger(tmp_path: Path) -> Iterator[HttpLedger]:
 
 def audit(ledger: HttpLedger) -> None:
     """The auditor finds nothing."""
-    assert json.loads(ledger.command("audit", "--json").stdout)["clean"] is True
+    assert json.loads(ledger.command("audit", "--with-chain", "--json").stdout)["clean"] is True
 
 
 def test_a_clean_stop_and_a_crash_keep_everything(ledger: HttpLedger) -> None:

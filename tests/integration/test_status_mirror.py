@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +12,18 @@ from sqlalchemy import delete, select
 from web3 import HTTPProvider, Web3
 
 from ledger_service.chain.alarms import AlarmCode
+from ledger_service.chain.anchor_store import AnchorStore
+from ledger_service.chain.contract import ProvenEntry
 from ledger_service.chain.states import RecordState
-from ledger_service.chain.status_store import changes_of, count_waiting
+from ledger_service.chain.status_audit import audit_states
+from ledger_service.chain.status_store import StatusStore, changes_of, count_waiting
 from ledger_service.chain.tables import status_cursors, status_mirrors
 from ledger_service.errors import InjectedFaultError, LedgerError
+from ledger_service.log.findings import AuditReport
 from ledger_service.proofs.merkle import prove_inclusion
 from ledger_service.proofs.types import LeafIndex, TreeSize
 from ledger_service.storage import failpoints
-from tests.support.anchoring import AnchoringRig
+from tests.support.anchoring import ARTIFACTS, AnchoringRig
 from tests.support.paper_logs import PaperLog, PaperLogs
 
 if TYPE_CHECKING:
@@ -27,7 +32,7 @@ if TYPE_CHECKING:
     from ledger_service.chain.contract import StatusChange
     from tests.support.anvil import Anvil
 
-ARTIFACTS = Path(__file__).parents[2] / "ledger_service" / "chain" / "artifacts"
+FILES = Path(__file__).parents[2] / "ledger_service" / "chain" / "artifacts"
 CERTIFICATES = "CertificateRegistry"
 SUSPENDED, ACTIVE, REVOKED = RecordState.SUSPENDED, RecordState.ACTIVE, RecordState.REVOKED
 
@@ -76,13 +81,29 @@ def waiting(rig: AnchoringRig) -> int:
         return count_waiting(conn)
 
 
+def audited(rig: AnchoringRig) -> AuditReport:
+    """What an audit of the contract's states finds."""
+    report = AuditReport()
+    audit_states(
+        report,
+        rig.node,
+        pins=rig.pins,
+        anchors=AnchorStore(rig.database, clock=rig.clock),
+        store=StatusStore(rig.database),
+        changes=rig.logs,
+        heads={head.log: head for head in rig.logs.heads()},
+        artifacts=ARTIFACTS,
+    )
+    return report
+
+
 def status_by_web3(rig: AnchoringRig, anvil: Anvil, record: int) -> Any:
     """`statusOf` at the newest accepted head, by web3.py and the committed ABI."""
     contract, newest = rig.contract(CERTIFICATES), rig.node.newest()
     log_id = contract.find_log(rig.account.address, rig.paper.origin, at=newest)
     assert log_id is not None
     head = contract.all_heads(log_id, at=newest)[-1].head
-    abi = json.loads((ARTIFACTS / f"{CERTIFICATES}.json").read_text("utf-8"))["abi"]
+    abi = json.loads((FILES / f"{CERTIFICATES}.json").read_text("utf-8"))["abi"]
     web3 = Web3(HTTPProvider(anvil.url))
     stranger = web3.eth.contract(address=Web3.to_checksum_address(contract.address), abi=abi)
     path = prove_inclusion(rig.paper, LeafIndex(record), TreeSize(head.size))
@@ -298,3 +319,46 @@ def test_the_questions_to_the_database_use_its_indexes(small: AnchoringRig) -> N
             plan = conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}").all()
             queries += [str(row[-1]) for row in plan]
     assert all("USING" in line and "INDEX" in line for line in queries), queries
+
+
+def test_an_audit_finds_where_log_and_contract_disagree(small: AnchoringRig) -> None:
+    """A state without a word in the log, and another one than the log's, are each found, with the entry."""
+    small.paper.change(3, SUSPENDED)
+    small.paper.change(4, REVOKED)
+    small.settle(most=40)
+    report = audited(small)
+    assert (report.clean, report.looked_at["contract states"]) == (True, 2)
+    small.paper.changes[0] = replace(small.paper.changes[0], state=REVOKED)
+    del small.paper.changes[1]
+    found = audited(small).findings
+    assert sorted(each.code for each in found) == ["state_differs", "state_unexplained"]
+    assert {each.where for each in found} == {f"{small.paper.origin} entry {index}" for index in (3, 4)}
+
+
+def test_an_audit_tells_a_lost_state_from_one_that_waits(small: AnchoringRig, anvil: Anvil) -> None:
+    """What the chain forgot after it was seen is missing; once the anchorer knows, it waits, and that is no damage."""
+    small.paper.change(3, REVOKED)
+    small.settle(most=40)
+    anvil.reorganize(1)
+    assert [each.code for each in audited(small).findings] == ["state_missing"]
+    small.step()
+    report = audited(small)
+    assert report.clean
+    assert sum(report.looked_at.values()) == 1
+
+
+def test_an_audit_finds_what_an_operator_changed_by_hand(small: AnchoringRig) -> None:
+    """The publisher's key can change a state without the log; the audit tells."""
+    contract, now = small.contract(CERTIFICATES), small.node.newest()
+    log_id = contract.find_log(small.account.address, small.paper.origin, at=now)
+    assert log_id is not None
+    head = contract.all_heads(log_id, at=now)[-1].head
+    record, explanation = (
+        ProvenEntry(index, *small.logs.prove_entry(small.paper.number, index, head.size)) for index in (3, 5)
+    )
+    call = contract.change_status(
+        log_id, head=head, record=record, explanation=explanation, state=REVOKED, reason=2
+    )
+    small.anchorer.ask("change", call, log=small.paper.number)
+    small.settle(most=20)
+    assert [each.code for each in audited(small).findings] == ["state_unexplained"]
