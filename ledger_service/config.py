@@ -177,6 +177,14 @@ class Settings:
             seconds(1, 60), "Time within which an acceptance promises that its record is sequenced."
         ),
     )
+    lease_s: float = field(
+        default=10.0,
+        metadata=_about(
+            seconds(0.5, 60),
+            "Of several servers on one database one sequences and anchors; the next takes over when nothing was"
+            " heard of it for this long.",
+        ),
+    )
     heartbeat_s: float = field(
         default=600.0,
         metadata=_about(seconds(1, 86_400), "A log without new entries signs a fresh checkpoint this often."),

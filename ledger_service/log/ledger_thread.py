@@ -4,6 +4,9 @@ Many writers share each commit, so durability costs one of them little more than
 refused after it was accepted: the queue is bounded before that, and a write that finds it full gets
 OverloadedError.
 
+Of several processes on one database, each accepts what its own writers bring, and the one with the lease
+sequences for all; the others look for what it has published.
+
 Started after a fork, in the process that serves. What it cannot know after a fault it does not guess: a
 commit of unknown outcome stops it, its writers hear OutcomeUnknownError, and a new start reads from the
 database what is true.
@@ -14,6 +17,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +32,7 @@ from ledger_service.errors import (
     StorageError,
     StorageFatalError,
 )
+from ledger_service.log.following import find_published
 from ledger_service.log.sequencer import MOST_ENTRIES
 from ledger_service.log.tickets import Position, Ticket
 from ledger_service.proofs.types import LeafIndex
@@ -36,6 +41,7 @@ from ledger_service.records.outcomes import Accepted, Rejected
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from ledger_service.log.lease import SequencerLease
     from ledger_service.log.sequencer import Sequenced, Sequencer
     from ledger_service.records.intake import Intake, Submission
     from ledger_service.records.outcomes import Outcome
@@ -46,6 +52,8 @@ CAPACITY: Final = 20_000
 POLL_S: Final = 0.25
 """How often an idle thread looks for what was left behind; a busy one does every `LOOK_S`."""
 LOOK_S: Final = 1.0
+FOLLOW_S: Final = 0.02
+"""How often a thread without the lease looks for what its writers wait for."""
 _FATAL: Final = (StorageFatalError, FencedError, CorruptLogError)
 
 
@@ -59,13 +67,18 @@ class LedgerThread:
         *,
         heartbeat_s: float,
         alarm: Callable[[LedgerError], None],
+        lease: SequencerLease | None = None,
         capacity: int = CAPACITY,
     ) -> None:
-        """Hold what it works with; `start` begins. `alarm` hears of each fault of the thread itself."""
+        """Hold what it works with; `start` begins. `alarm` hears of each fault of the thread itself.
+
+        Without `lease` nobody else sequences these logs, and whoever does stops this thread.
+        """
         self._intake = intake
         self._sequencer = sequencer
         self._heartbeat_s = heartbeat_s
         self._alarm = alarm
+        self._lease = lease
         self._capacity = capacity
         self._queue: deque[Ticket] = deque()
         self._queued = 0
@@ -75,12 +88,19 @@ class LedgerThread:
         self._failure: LedgerError | None = None
         # Writers to wake, by the number of the record that they wait for.
         self._pending: dict[int, list[Ticket]] = {}
+        # Those that waited at the last look already: another process may have sequenced them.
+        self._overdue: set[int] = set()
         self._thread: threading.Thread | None = None
 
     @property
     def failure(self) -> LedgerError | None:
         """What has stopped the thread for good, or None."""
         return self._failure
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process sequences, rather than another one with the lease."""
+        return self._lease is None or self._lease.held
 
     def start(self) -> None:
         """Begin: first what a crash left behind, then what is submitted."""
@@ -126,23 +146,42 @@ class LedgerThread:
         busy: set[int] = set()  # logs in which something may be left to do
         look_at = 0.0
         while True:
-            tickets = self._take(wait_s=0.0 if busy or not look_at else POLL_S)
+            leads = self._lease is None or self._attempt(self._lease.hold)
+            tickets = self._take(wait_s=self._pause_s(leads=leads, busy=bool(busy) or not look_at))
             if tickets:
                 busy |= self._accept(tickets)
             elif self._stopping and not busy:
                 return
+            if not leads:
+                busy = set()
+                self._attempt(partial(self._follow, set(self._pending)))
+                continue
             # When idle, and once a second however much is coming in: what a crash or a fault left behind, what other
             # processes accepted, and logs that have been silent for too long.
             if not (tickets or busy) or time.monotonic() >= look_at:
                 look_at = time.monotonic() + LOOK_S
                 self._attempt(self._sign_again)
                 self._attempt(partial(self._find_work, busy))
+                self._attempt(self._follow_overdue)
             busy = {log_id for log_id in sorted(busy) if self._attempt(partial(self._sequence, log_id))}
+
+    def _pause_s(self, *, leads: bool, busy: bool) -> float:
+        if leads:
+            return 0.0 if busy else POLL_S
+        return FOLLOW_S if self._pending else POLL_S
 
     def _attempt(self, work: Callable[[], bool | None]) -> bool:
         """Do the work; a fault that may pass is reported, and met again on the next look. Fatal ones are raised."""
         try:
             return bool(work())
+        except FencedError as error:
+            if self._lease is None:
+                raise
+            # We were stopped for longer than the lease lasts, and another process has taken over.
+            self._lease.lose()
+            self._sequencer.forget()
+            self._alarm(error)
+            return False
         except _FATAL:
             raise
         except LedgerError as error:
@@ -218,6 +257,18 @@ class LedgerThread:
             for ticket in self._pending.pop(record, ()):
                 ticket.publish(record, Position(LeafIndex(index), step))
 
+    def _follow(self, records: set[int]) -> None:
+        """Tell the writers of these records where another process has put them."""
+        if records:
+            for record, position in find_published(self._sequencer.database, records).items():
+                for ticket in self._pending.pop(record, ()):
+                    ticket.publish(record, position)
+
+    def _follow_overdue(self) -> None:
+        # What we sequence ourselves is published at once; what waits from look to look, another one had begun.
+        self._follow(self._overdue & self._pending.keys())
+        self._overdue = set(self._pending)
+
     def _sign_again(self) -> None:
         """Sign the logs whose newest signature is old."""
         for log_id in self._sequencer.overdue(self._heartbeat_s):
@@ -229,6 +280,9 @@ class LedgerThread:
         busy |= self._sequencer.unfinished()
 
     def _end(self, failure: LedgerError | None) -> None:
+        if self._lease is not None:
+            with suppress(LedgerError):
+                self._lease.release()
         with self._wake:
             self._failure = failure
             self._stopping = True

@@ -69,7 +69,7 @@ class Sequenced:
 class Sequencer:
     """Grows logs. One at a time for each log: a second one is fenced off, or fences this one off."""
 
-    __slots__ = ("_clock", "_database", "_epochs", "_signers_of")
+    __slots__ = ("_clock", "_epochs", "_signers_of", "database")
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class Sequencer:
         clock: Clock,
     ) -> None:
         """Write to `database`, sign with what `signers_of(origin)` gives, Ed25519 first."""
-        self._database = database
+        self.database = database
         self._signers_of = signers_of
         self._clock = clock
         self._epochs: dict[int, int] = {}
@@ -91,7 +91,7 @@ class Sequencer:
         FencedError (another sequencer has this log), ClockError, CorruptLogError, StorageError.
         """
         # A crash inside this transaction leaves the outbox full and no index given.
-        with self._database.write("log.assign") as conn:
+        with self.database.write("log.assign") as conn:
             head, epoch = self._take(conn, log_id)
             if head.intent is None and not self._assign(conn, head, epoch=epoch, limit=limit):
                 return None
@@ -99,9 +99,13 @@ class Sequencer:
         # From here on there is an intent, and any crash leads back to this line.
         return self._finish(log_id)
 
+    def forget(self) -> None:
+        """Let go of every log, so that the next step takes it over like a new sequencer."""
+        self._epochs.clear()
+
     def recover(self, log_id: int) -> Sequenced | None:
         """Finish what a crash left unsigned; None when there is nothing. Raises as `sequence` does."""
-        with self._database.read() as conn:
+        with self.database.read() as conn:
             head = read_head(conn, log_id)
         return None if head.intent is None else self.sequence(log_id)
 
@@ -110,7 +114,7 @@ class Sequencer:
 
         None for a log without entries. Raises as `sequence` does.
         """
-        with self._database.write("log.assign") as conn:
+        with self.database.write("log.assign") as conn:
             head, epoch = self._take(conn, log_id)
             if head.intent is None:
                 if head.size == 0:
@@ -122,7 +126,7 @@ class Sequencer:
 
     def unfinished(self) -> set[int]:
         """The logs for which something waits, or in which something was begun."""
-        with self._database.read() as conn:
+        with self.database.read() as conn:
             begun = conn.execute(select(log_heads.c.log_id).where(log_heads.c.intent_size.is_not(None)))
             return {*begun.scalars(), *waiting_logs(conn)}
 
@@ -130,7 +134,7 @@ class Sequencer:
         """The logs whose newest signature is at least this old."""
         latest = int(self._clock.now().timestamp() - heartbeat_s)
         old = select(log_heads.c.log_id).where(log_heads.c.size > 0, log_heads.c.timestamp <= latest)
-        with self._database.read() as conn:
+        with self.database.read() as conn:
             return sorted(conn.execute(old).scalars())
 
     def _assign(self, conn: Connection, head: Head, *, epoch: int, limit: int) -> bool:
@@ -151,7 +155,7 @@ class Sequencer:
         return True
 
     def _finish(self, log_id: int) -> Sequenced:
-        with self._database.read() as conn:
+        with self.database.read() as conn:
             head = read_head(conn, log_id)
             if head.intent is None or head.epoch != self._epochs[log_id]:
                 raise FencedError(log_id=log_id)
@@ -162,7 +166,7 @@ class Sequencer:
         checkpoint = Checkpoint(origin, intent.size, intent.root)
         note = sign_checkpoint(checkpoint, timestamp=intent.timestamp, signers=self._signers_of(origin))
         # A crash before this commit: the same text is signed again. After it: the checkpoint is published.
-        with self._database.write("log.sign") as conn:
+        with self.database.write("log.sign") as conn:
             fulfil_intent(conn, head, epoch=head.epoch)
             _store_note(conn, head, intent, note)
         return _sequenced(head, intent, note, reread)

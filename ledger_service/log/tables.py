@@ -78,3 +78,14 @@ checkpoints: Final = Table(
     blob("fresh_note", nullable=True),
     PrimaryKeyConstraint("log_id", "size"),
 )
+
+# One row: the process that sequences and anchors now, until when at least. See lease.py.
+sequencer_lease: Final = Table(
+    "sequencer_lease",
+    metadata,
+    Column("id", BigInteger(), primary_key=True, autoincrement=False),
+    text("host"),
+    integer("pid"),
+    text("token"),
+    instant("until"),
+)

@@ -30,6 +30,7 @@ NAMES: Final[dict[str, str]] = {
     "chain.pin": "Chain id, genesis hash and code hash are stored on first use.",
     "chain.plan": "The nonce and the raw signed transaction of an anchor are stored, before it is sent.",
     "log.assign": "Indexes, entries, tiles and the intended checkpoint are stored, if nobody moved the head.",
+    "log.lease": "A process takes, keeps or gives back the lease to sequence and to anchor.",
     "log.open": "A log and its opening entry are stored.",
     "log.sign": "The signed checkpoint is stored and becomes the log's head.",
     "records.accept": "Records, sealed payloads, idempotency and outbox rows are stored: accepted.",

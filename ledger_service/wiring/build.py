@@ -16,6 +16,7 @@ from ledger_service.clock import SystemClock
 from ledger_service.errors import StorageFatalError
 from ledger_service.log.bulk_writer import BulkWriter
 from ledger_service.log.eraser import Eraser
+from ledger_service.log.lease import SequencerLease, this_process
 from ledger_service.log.ledger_thread import LedgerThread
 from ledger_service.log.published import StoredPlaces
 from ledger_service.log.reader import LogReader
@@ -159,11 +160,13 @@ def _build_writing(
 ) -> _Writing:
     rules = PointingRules(KINDS, keyring, StoredPlaces())
     intake = Intake(database, keyring, clock=clock, rules=rules)
+    lease = SequencerLease(database, clock=clock, holder=this_process(), lasts_s=settings.lease_s)
     ledger = LedgerThread(
         intake,
         Sequencer(database, signers_of=signers.checkpoint_signers, clock=clock),
         heartbeat_s=settings.heartbeat_s,
         alarm=_alarm(on_fatal),
+        lease=lease,
     )
     recorder = Recorder(
         ledger, archive, acceptance_signer=signers.acceptance_signer, bound_s=settings.sequence_bound_s

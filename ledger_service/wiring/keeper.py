@@ -119,6 +119,10 @@ class Keeper:
     def _look(self) -> None:
         if not self._compared:
             self._settle()
+        if not self._ledger.leads:
+            # The process that sequences anchors as well: the account has one row of nonces.
+            self._chain_trouble = None
+            return
         summary = self._anchorer.step()
         if summary.rolled_back:
             raise summary.rolled_back[0]

@@ -37,6 +37,7 @@ _BRISK = {
     "AUDIT_LEDGER_ANCHOR_EVERY_S": "0",
     "AUDIT_LEDGER_SEQUENCE_BOUND_S": "5",
     "AUDIT_LEDGER_DISK_RESERVE_MB": "0",
+    "AUDIT_LEDGER_UNSAFE_WEBHOOKS": "yes",
     "AUDIT_LEDGER_BULK_BATCH": "5",
     # A process that prepares rows takes longer to start than most cases last.
     "AUDIT_LEDGER_SEAL_WORKERS": "0",
@@ -279,6 +280,16 @@ class Installation:
         """Ask to rotate the key-encryption key; return whether that was answered well."""
         self._say("rotate", (key,))
         return key in self._listen({key})
+
+    def hook(self, key: str) -> None:
+        """Ask to be told at an address where nobody listens, instead of the one before."""
+        self._say("hook", (key, f"http://localhost:9/{key}"))
+        self._listen({key})
+
+    def deliver_late(self, key: str) -> None:
+        """Let events be given up and forgotten, as they are after weeks."""
+        self._say("deliver_late", (key,))
+        self._listen({key})
 
     def _purchase(self, key: str) -> dict[str, Any]:
         return {**EXAMPLE_PURCHASE, "order_number": key, "buyer": f"customer-{self.rng.randint(1, 5)}"}

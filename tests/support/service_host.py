@@ -10,10 +10,12 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import secrets
 import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from ledger_service.accounts.scopes import Scope
@@ -30,6 +32,10 @@ from ledger_service.records.preparation import IdempotencyKey
 from ledger_service.storage import failpoints
 from ledger_service.vault.signing_keys import SigningKeyFiles
 from ledger_service.verification.recorder import Recorded
+from ledger_service.webhooks.courier import Courier
+from ledger_service.webhooks.destinations import Reach
+from ledger_service.webhooks.outbox import Outbox
+from ledger_service.webhooks.sender import Sender
 from ledger_service.wiring.build import build
 from ledger_service.wiring.installation import chain_file, install, load_key_wrapper, load_publisher
 from ledger_service.wiring.rotation import retire_kek, rotate_kek
@@ -37,6 +43,7 @@ from tests.support.processes import die_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
     from multiprocessing.connection import Connection
     from multiprocessing.context import ForkServerContext
 
@@ -126,6 +133,17 @@ def run_service(environment: Mapping[str, str], connection: Connection) -> None:
     _Desk(service, connection).work()
 
 
+@dataclass(frozen=True, slots=True)
+class _LaterClock:
+    """The time in some days."""
+
+    ahead: timedelta
+
+    def now(self) -> datetime:
+        """That moment."""
+        return SystemClock().now() + self.ahead
+
+
 class _Desk:
     """Requests from the pipe, each answered by a thread of its own."""
 
@@ -202,6 +220,32 @@ class _Desk:
             self._say("done", (key, False))
         else:
             self._say("done", (key, True))
+
+    def _hook(self, key: str, url: str) -> None:
+        """Register an endpoint in the place of those before it, as an organization would."""
+        service = self._service
+        with contextlib.suppress(LedgerError):
+            org = service.organizations.find(ORG)
+            before = service.webhooks.endpoints.all(org)
+            service.webhooks.endpoints.register(org, url)
+            for endpoint in before:
+                service.webhooks.endpoints.remove(org, endpoint.name)
+        self._say("done", (key, True))
+
+    def _deliver_late(self, key: str) -> None:
+        """Bring events to their endpoints as it is done after weeks: they are given up, and forgotten."""
+        service = self._service
+        reach = Reach(service.settings.webhook_ports, unsafe_local=True)
+        with contextlib.suppress(LedgerError):
+            for days in (10, 60):
+                clock = _LaterClock(timedelta(days=days))
+                outbox = Outbox(
+                    service.database, service.webhooks.endpoints, clock=clock, entropy=secrets.token_bytes
+                )
+                courier = Courier(outbox, Sender(reach), clock=clock, poll_s=1, report=lambda _error: None)
+                courier.deliver_due()
+                outbox.forget_old()
+        self._say("done", (key, True))
 
     def _bulk(self, key: str, lines: Sequence[bytes]) -> None:
         """Record a stream of purchases, as a bulk request would."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,6 @@ from ledger_service.errors import (
     StoppedError,
     StorageFatalError,
 )
-from ledger_service.log.ledger_thread import LedgerThread
 from ledger_service.marketplace.purchases import EXAMPLE_PURCHASE, PURCHASE
 from ledger_service.proofs.merkle import check_inclusion
 from ledger_service.records.intake import Submission
@@ -29,6 +28,7 @@ from ledger_service.records.kinds import ParsedRecord
 from ledger_service.records.outcomes import Accepted, Rejected, Replayed
 from ledger_service.records.tables import records
 from ledger_service.storage import failpoints
+from tests.support.ledger_threads import WAIT_S, published, running
 from tests.support.small_ledger import ORIGIN, SetClock, open_second_log, small_ledger
 
 if TYPE_CHECKING:
@@ -39,27 +39,12 @@ if TYPE_CHECKING:
     from ledger_service.records.outcomes import Outcome
     from tests.support.small_ledger import SmallLedger
 
-WAIT_S = 30.0
-
 
 @pytest.fixture(autouse=True)
 def _disarmed() -> Iterator[None]:
     """No failpoint stays armed."""
     yield
     failpoints.disarm()
-
-
-@contextmanager
-def running(ledger: SmallLedger, **options: Any) -> Iterator[tuple[LedgerThread, list[LedgerError]]]:
-    """A ledger thread, and the alarms that it raised."""
-    alarms: list[LedgerError] = []
-    asked: dict[str, Any] = {"heartbeat_s": 600, "alarm": alarms.append}
-    thread = LedgerThread(ledger.intake, ledger.sequencer, **(asked | options))
-    thread.start()
-    try:
-        yield thread, alarms
-    finally:
-        thread.stop()
 
 
 class Gate:
@@ -83,13 +68,6 @@ def first_of(ticket: Ticket) -> Outcome:
     outcomes = ticket.wait_accepted(WAIT_S)
     assert outcomes is not None
     return outcomes[0]
-
-
-def published(ticket: Ticket) -> list[int]:
-    """The indexes that a write's records got, within a time that no test needs."""
-    positions = ticket.wait_published(WAIT_S)
-    assert positions is not None
-    return [int(each.index) for each in positions.values()]
 
 
 def test_write_comes_back_proven(ledger: SmallLedger) -> None:

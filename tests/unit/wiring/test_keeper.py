@@ -42,6 +42,7 @@ class Script:
     failure: LedgerError | None = None
     began: threading.Event = field(default_factory=threading.Event)
     stopped: threading.Event = field(default_factory=threading.Event)
+    leads: bool = True
     steps: int = 0
     ended: list[LedgerError] = field(default_factory=list)
 
@@ -212,3 +213,14 @@ def test_what_stopped_the_ledger_thread_keeps_writes_out(script: Script, start: 
     script.failure = StorageFatalError()
     with pytest.raises(StorageFatalError):
         keeper.check_writable()
+
+
+def test_only_the_process_that_sequences_anchors(script: Script, start: Callable[[], Keeper]) -> None:
+    """While another process has the lease, the anchorer does nothing; it begins when the lease is ours."""
+    script.leads = False
+    keeper = start()
+    assert script.began.wait(10)
+    keeper.check_writable()
+    assert script.steps == 0
+    script.leads = True
+    looked(script, 2)
