@@ -161,6 +161,11 @@ class PostgresCluster:
         )
         return f"postgresql+psycopg://{_ROLE}@/{name}?host={self.directory}"
 
+    def checkpoint(self) -> None:
+        """Write everything to the files that the server holds in memory."""
+        with psycopg.connect(self._conninfo("postgres"), autocommit=True) as conn:
+            conn.execute("CHECKPOINT")
+
     def drop_database(self, url: str) -> None:
         """Remove a database that `create_database` made, throwing out whoever still uses it."""
         name = url.split("@/", 1)[1].split("?", 1)[0]
