@@ -66,6 +66,11 @@ class Canaries:
         mark = quote(self.draw())
         self._keep(ledger.get(f"/v1/orgs/shop/subjects/{mark}/nothing", key=ledger.key))
         self._keep(self._post(ledger, f"/v1/orgs/shop/subjects/{mark}/erase", _ORDER, name=self.draw()))
+        self.hear(ledger)
+
+    def hear(self, ledger: HttpLedger) -> None:
+        """Keep what the service says of itself, to anyone."""
+        self.errors += [ledger.get(path).body for path in ("/metrics", "/healthz", "/readyz", "/v1/logs")]
 
     def forms(self) -> list[bytes]:
         """The beginning of every mark as it could be written: plain, in capitals, hexadecimal, base64 at any place."""
