@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests need and neither PyPI nor npm carries: a PostgreSQL server, the FUSE library, and `ip`.
+# Installs what the tests need and neither PyPI nor npm carries: a PostgreSQL server, the FUSE library,
+# `ip`, and the browser Chromium.
 # Installs only what is missing, and only as root on a machine with apt; otherwise prints the one line to run.
 set -eu -o pipefail
 
@@ -20,6 +21,8 @@ has_postgresql || missing+=(postgresql)
 has_fuse || missing+=(fuse3)
 # For a network namespace in which every address is this machine.
 { command -v ip || ls /usr/sbin/ip /sbin/ip; } >/dev/null 2>&1 || missing+=(iproute2)
+# Debian's name for it; on other systems CHROMIUM names the program (tests/support/browser.py).
+[ -x "${CHROMIUM:-/usr/bin/chromium}" ] || missing+=(chromium)
 
 if [ ${#missing[@]} -eq 0 ]; then
   exit 0

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.anvil import Anvil
+from tests.support.browser import launch_browser, open_page
 from tests.support.postgres import PostgresCluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, Page
 
 _REAL_CONNECT = socket.socket.connect
 
@@ -86,3 +89,17 @@ def anvil() -> Iterator[Anvil]:
     """A fresh Anvil that mines a block for each transaction."""
     with Anvil.start() as node:
         yield node
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for the whole run, started by the first test that asks."""
+    with launch_browser() as started:
+        yield started
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page of this test's own; a script of it that fails, fails the test."""
+    with open_page(browser) as opened:
+        yield opened
