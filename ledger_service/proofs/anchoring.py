@@ -106,7 +106,8 @@ def _stated_interval(case: Case, anchor: Anchor) -> Interval:
 
 def _check_accepted(case: Case, after: datetime | None, before: datetime) -> None:
     accepted, tolerance = case.entry.accepted, case.question.tolerance
-    if accepted > before + tolerance or (after is not None and accepted < after - tolerance):
+    # Differences, for a stated time may lie at either end of the calendar, with no room for a sum.
+    if accepted - before > tolerance or (after is not None and after - accepted > tolerance):
         raise AnchorError(
             f"The entry says it was accepted at {format_time(accepted)}, which lies outside the interval of "
             f"its anchor by more than {case.question.trust.accepted_tolerance_s} s."

@@ -118,7 +118,7 @@ def decode_base64url(text: str, *, size: int | None = None) -> bytes:
     try:
         data = a2b_base64(text.encode("ascii").translate(_FROM_URL) + b"=" * (-len(text) % 4))
     except (UnicodeEncodeError, Base64Error):
-        raise MalformedError("The text is not base64url.") from None
+        raise MalformedError("The text is not base64url without padding.") from None
     if encode_base64url(data) != text:
         raise MalformedError("The text is not base64url without padding.")
     if size is not None and len(data) != size:
@@ -142,7 +142,7 @@ def parse_time(text: str) -> datetime:
     try:
         value = datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise MalformedError("The text is not a time such as 2026-11-22T01:02:03Z.") from None
+        raise MalformedError("The text is not a time in UTC with Z and whole seconds.") from None
     if value.microsecond or format_time(value) != text:
         raise MalformedError("The text is not a time in UTC with Z and whole seconds.")
     return value

@@ -157,7 +157,7 @@ def decode_base64(text: str, *, size: int | None = None) -> bytes:
     try:
         data = a2b_base64(text.encode("ascii"))
     except (UnicodeEncodeError, Base64Error):
-        raise MalformedError("The text is not base64.") from None
+        raise MalformedError("The text is not base64 in its one form.") from None
     if encode_base64(data) != text:
         raise MalformedError("The text is not base64 in its one form.")
     if size is not None and len(data) != size:

@@ -60,7 +60,7 @@ def _check_about(case: Case, statement: StatusStatement) -> None:
 def _check_fresh(case: Case, statement: StatusStatement) -> None:
     question = case.question
     read = statement.as_of.time
-    if read > question.now + question.tolerance:
+    if read - question.now > question.tolerance:
         raise CouldNotCheckError(f"The status statement is from the future, {format_time(read)}.")
     if max(question.at, question.known_at) - read > timedelta(seconds=question.trust.max_status_age_s):
         raise CouldNotCheckError(

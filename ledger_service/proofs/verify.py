@@ -14,10 +14,17 @@ from ledger_service.errors import (
     CouldNotCheckError,
     EvidenceError,
     LedgerError,
+    MalformedError,
     SignatureError,
 )
 from ledger_service.proofs.anchoring import check_anchors
-from ledger_service.proofs.canonical import JsonValue, encode_base64url, format_time, parse_time
+from ledger_service.proofs.canonical import (
+    MAX_INTEGER,
+    JsonValue,
+    encode_base64url,
+    format_time,
+    parse_time,
+)
 from ledger_service.proofs.case import Case, Question
 from ledger_service.proofs.chain_view import AnchorFinding, ChainStatus, ChainView
 from ledger_service.proofs.checkpoint import parse_checkpoint
@@ -114,6 +121,9 @@ def parse_case(data: bytes, question: Question) -> Case:
     evidence = parse_evidence(data)
     entry = parse_entry(evidence.entry)
     checkpoint = parse_checkpoint(parse_note(evidence.proof.checkpoint).text)
+    if evidence.proof.index > MAX_INTEGER:
+        # A proof may count further than our JSON does, and the verdict states the index.
+        raise MalformedError("The proof's index is beyond 2^53 - 1.")
     return Case(
         question=question,
         evidence=evidence,

@@ -84,3 +84,22 @@ def test_unhashable_members(name: str, new: Any) -> None:
         value: Any = decode(DOCUMENT)
         reach(value, path[:-1])[path[-1]] = new
         assert answer(encode(value)) == "invalid"
+
+
+@pytest.mark.parametrize("index", [2**53 - 1, 2**53, 2**63 - 1])
+def test_large_indexes(index: int) -> None:
+    """An index that a proof may state and canonical JSON cannot is an answer, not an error of the writer."""
+    proof = VALUE["proof"].replace("index 3\n", f"index {index}\n")
+    assert answer(encode({**VALUE, "proof": proof})) == "invalid"
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_ends_of_the_calendar(time: str) -> None:
+    """Times at either end of the calendar get an answer: no sum with a tolerance leaves it."""
+    anchor = VALUE["anchors"][0]
+    late = {**anchor, "time": time, "block": {**anchor["block"], "time": time}}
+    early = {**anchor, "previous": {"size": 1, "root": anchor["root"], "time": time}}
+    for changed in (late, early):
+        assert answer(encode({**VALUE, "anchors": [changed]})) == "invalid"
+    status = {**VALUE["status"], "as_of": {**VALUE["status"]["as_of"], "time": time}}
+    assert answer(encode({**VALUE, "status": status})) != "valid"
