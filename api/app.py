@@ -57,6 +57,8 @@ def create_app(service: Service | None = None) -> APIFlask:
         DESCRIPTION=_DESCRIPTION,
         AUTO_200_RESPONSE=False,
         MAX_CONTENT_LENGTH=service.settings.max_body_bytes,
+        # No page of another site is invited, so no method is answered that the document does not have.
+        PROVIDE_AUTOMATIC_OPTIONS=False,
         SECURITY_SCHEMES={
             SECURITY: {"type": "http", "scheme": "bearer", "description": "An API key, `alk_…`."}
         },
