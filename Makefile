@@ -37,7 +37,7 @@ install-tests: .venv/.stamp $(NPM_STAMP) $(DATA) ## install all that the tests n
 
 # --- the main job ------------------------------------------------------------------------------------------
 
-demo: .venv/.stamp $(DATA) ## record, anchor and verify 69,659 real purchases (EXIT=1 stops the server at the end)
+demo: .venv/.stamp $(DATA) ## record, anchor, verify and change real data (EXIT=1 stops the server at the end)
 	@$(BIN)/python -m scripts.demo $(if $(EXIT),--exit)
 
 bench: .venv/.stamp ## measure the product against its floor, in one run

@@ -14,7 +14,8 @@ import time
 from pathlib import Path
 
 from scripts.cdnow import read_purchases
-from scripts.demo_service import ORG, DemoService
+from scripts.demo_calls import ORG
+from scripts.demo_service import DemoService
 
 CLIENTS = 32
 

@@ -1,72 +1,70 @@
-"""The second half of the demo: what the chain holds, what verifiers say, and what to try next."""
+"""The part of the demo that checks: what the chain holds, what verifiers say, and what to try next."""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
-from scripts.demo_service import ORG
+from scripts.demo_calls import ORG, SCHOOL, say
+from scripts.demo_service import AUDIT_LEDGER
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from pathlib import Path
 
     from scripts.demo_service import DemoService
 
 VERIFIER = [sys.executable, "-m", "ledger_service.proofs"]
+# What holders show of their records. A certificate's end must be seen, for a hidden one could be over.
+SHOWN = {ORG: "amount_minor,currency", SCHOOL: "course,result,valid_until"}
 TRUST = ["--policy", "policy.txt", "--trust", "trust.json"]
 
 
-def show_anchor(service: DemoService) -> None:
-    """Wait until the newest checkpoint is anchored; say where, and what it cost."""
+def show_anchor(service: DemoService, org: str, collection: str) -> None:
+    """Wait until the newest checkpoint of a log is anchored; say where, and what it cost."""
     for _ in range(600):
-        log = json.loads(service.call("GET", f"/v1/logs/{ORG}/purchases")[1])
+        log = json.loads(service.call("GET", f"/v1/logs/{org}/{collection}").body)
         if (anchor := log["anchor"]) and anchor["size"] == log["size"]:
             break
         time.sleep(0.1)
     else:
         raise SystemExit("the newest checkpoint was not anchored within a minute")
-    gas = int(_ask_chain(service, "eth_getTransactionReceipt", anchor["tx_hash"])["gasUsed"], 16)
-    print(f"Anchored: all {log['size']:,} entries of {log['origin']}")
-    print(f"  contract {anchor['contract']} on chain {anchor['chain_id']}, block {anchor['block_number']}")
-    print(f"  {gas:,} gas for the newest checkpoint, however many records are behind it\n")
+    receipt = _ask_chain(service, "eth_getTransactionReceipt", anchor["tx_hash"])
+    say(f"  {log['size']:>6,} entries of {log['origin']}: block {anchor['block_number']}, "
+        f"{int(receipt['gasUsed'], 16):,} gas")  # fmt: skip
 
 
-def verify_some(service: DemoService, ids: Sequence[str]) -> None:
-    """Verify records online and offline; every one must be genuine."""
-    service.cli("trust", "export", ORG, *_in_folder(service))
-    for number, record in enumerate(ids):
-        body = json.dumps({"record": record}).encode()
-        online = json.loads(service.call("POST", "/v1/verify", body)[1])
-        (service.folder / "evidence.json").write_bytes(fetch_evidence(service, record))
-        offline = verify_offline(service, "evidence.json", expect=0)
-        if online["result"] != "valid":
-            raise SystemExit(f"{record} was verified as {online['result']}: {online['reason']}")
-        if number == 0:
-            print(f"Verified {len(ids)} records online (the server asks its node) and offline (no network):")
-            print(f"  online:  {online['people']}: {online['reason']}\n  offline: {offline}\n")
+def check_both_ways(
+    service: DemoService, org: str, record: str, *, expect: str, fields: str | None = None
+) -> str:
+    """Have the same evidence judged by the server and by the offline verifier; returns what they said.
+
+    Both must say what is expected, or the demo ends. The evidence stays in the organization's folder.
+    """
+    evidence = fetch_evidence(service, org, record, fields=SHOWN.get(org, "") if fields is None else fields)
+    online = json.loads(service.call("POST", "/v1/verify", evidence).body)
+    (service.folder / org / "evidence.json").write_bytes(evidence)
+    offline = verify_offline(service, org, "evidence.json", expect=int(expect != "valid"))
+    answer, result = offline.split(" (")[0].split(": ")
+    if not online["result"] == result == expect:
+        raise SystemExit(f"{record} must be {expect}, but is {online['result']} online; offline: {offline}")
+    return f"online: {online['people']} ({online['result']})".ljust(34) + f"offline: {answer} ({result})"
 
 
-def suggest(service: DemoService, record: str) -> None:
-    """Three commands to try while the server runs."""
-    print(f"{service.url} is yours to try:\n")
-    print(f"  curl {service.url}/v1/records/{record}")
-    print(f"  curl {service.url}/logs/{ORG}/purchases/checkpoint")
-    print(f"  cd {service.folder} && {' '.join([*VERIFIER, 'evidence.json', *TRUST])}")
+def fetch_evidence(service: DemoService, org: str, record: str, *, fields: str = "") -> bytes:
+    """The evidence of a record; its contents stay hidden but for the fields that are named."""
+    query = f"?fields={fields}" if fields else ""
+    return service.call("GET", f"/v1/records/{record}/evidence{query}", org=org).body
 
 
-def fetch_evidence(service: DemoService, record: str) -> bytes:
-    """The evidence of a record with two of its fields disclosed."""
-    return service.call("GET", f"/v1/records/{record}/evidence?fields=amount_minor,currency")[1]
-
-
-def verify_offline(service: DemoService, name: str, *, expect: int) -> str:
-    """Run the offline verifier in the demo's folder; returns its first line."""
+def verify_offline(service: DemoService, org: str, name: str, *, expect: int) -> str:
+    """Run the offline verifier in an organization's folder; returns its first line."""
     command = [*VERIFIER, name, *TRUST]
-    done = subprocess.run(command, cwd=service.folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=service.folder / org, capture_output=True, text=True, check=False)
     if done.returncode != expect:
         raise SystemExit(
             f"the verifier ended with {done.returncode}, not {expect}:\n{done.stdout}{done.stderr}"
@@ -74,8 +72,19 @@ def verify_offline(service: DemoService, name: str, *, expect: int) -> str:
     return done.stdout.splitlines()[0]
 
 
-def _in_folder(service: DemoService) -> list[str]:
-    return ["--policy", str(service.folder / "policy.txt"), "--trust", str(service.folder / "trust.json")]
+def suggest(service: DemoService, *, revoked: str, file: Path, record: str) -> None:
+    """The address, and three commands to try while the server runs."""
+    org = file.parent.name
+    (file.parent / "evidence.json").write_bytes(fetch_evidence(service, org, record))
+    command, folder = os.path.relpath(AUDIT_LEDGER), os.path.relpath(service.folder)
+    say(f"The ledger answers at {service.url}. Three things to try, in another terminal:\n")
+    say("  # what anybody may know of the revoked completion: nothing personal")
+    say(f"  curl {service.url}/v1/records/{revoked}\n")
+    say("  # what the shop may ask: which record is this order of mine?")
+    say(f"  {command} find cdnow --ref 19970101-000001 --url {service.url} --key-file {folder}/cdnow/key\n")
+    say("  # is this file the one that the agency notarized? Change a byte of it and ask again")
+    say(f"  {command} verify {folder}/{org}/{file.name} {folder}/{org}/evidence.json \\")
+    say(f"    --policy {folder}/{org}/policy.txt --trust {folder}/{org}/trust.json")
 
 
 def _ask_chain(service: DemoService, method: str, *parameters: Any) -> dict[str, Any]:

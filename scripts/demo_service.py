@@ -1,59 +1,70 @@
-"""A ledger of the demo's own: its folder, its server, and the calls that the demo makes to it."""
+"""A ledger of the demo's own: its folder and its server."""
 
 from __future__ import annotations
 
 import contextlib
-import http.client
 import os
 import secrets
 import socket
 import subprocess
 import sys
 import time
+from http import HTTPStatus
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-ORG = "cdnow"
+from ledger_service.accounts.scopes import Scope
+from ledger_service.config import load_settings
+from ledger_service.wiring import build
+from ledger_service.wiring.installation import install
+from scripts.demo_calls import ORG, Calls
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SHOP = {ORG: "CDNOW, Inc. (historical)"}
 AUDIT_LEDGER = str(Path(sys.executable).with_name("audit-ledger"))
+_ONLY_OURS = "AUDIT_LEDGER_"
 
 
-class DemoService:
+class DemoService(Calls):
     """`audit-ledger` as an operator would run it, in a folder that is made anew."""
 
     def __init__(self, folder: Path) -> None:
         """Choose a free port, and an origin with a random part: no two demos claim the same log."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+            super().__init__(int(probe.getsockname()[1]))
         self.folder = folder
-        self.key_file = folder / "cdnow.key"
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.environment = os.environ | {
+        clean = {name: text for name, text in os.environ.items() if not name.startswith(_ONLY_OURS)}
+        self.environment = clean | {
             "AUDIT_LEDGER_DATA_DIR": str(folder / "ledger"),
             "AUDIT_LEDGER_ORIGIN_HOST": f"demo-{secrets.token_hex(4)}.example",
             "AUDIT_LEDGER_PORT": str(self.port),
         }
+        self.settings = load_settings(self.environment)
         self._server: subprocess.Popen[bytes] | None = None
-        self._key = ""
 
-    def cli(self, *arguments: str, expect: int = 0, **environment: str) -> str:
-        """Run an `audit-ledger` command and return what it printed."""
-        command = [AUDIT_LEDGER, *arguments]
-        done = subprocess.run(
-            command, env=self.environment | environment, capture_output=True, text=True, check=False
-        )
-        if done.returncode != expect:
-            raise SystemExit(
-                f"audit-ledger {' '.join(arguments)}: exit {done.returncode}\n{done.stdout}{done.stderr}"
-            )
-        return done.stdout + done.stderr
+    def set_up(self, organizations: Mapping[str, str] = SHOP) -> None:
+        """What `init`, `org create` and `key create` do, without a process for each."""
+        install(self.settings)
+        with build(self.settings, anchoring=False) as service:
+            for org, name in organizations.items():
+                service.create_organization(org, name=name)
+                owner = service.organizations.find(org)
+                self.keys[org] = service.api_keys.issue(owner, scopes=set(Scope), label="demo")
+                (self.folder / org).mkdir()
+                key_file = self.folder / org / "key"
+                key_file.touch(mode=0o600)
+                key_file.write_text(self.keys[org] + "\n", encoding="ascii")
 
-    def set_up(self) -> None:
-        """Make the ledger, one organization and its key."""
-        self.cli("init")
-        self.cli("org", "create", ORG, "--name", "CDNOW, Inc. (historical)")
-        self._key = self.cli("key", "create", ORG).strip()
-        self.key_file.touch(mode=0o600)
-        self.key_file.write_text(self._key, encoding="ascii")
+    def export_trust(self, logs: Mapping[str, str]) -> None:
+        """What `trust export` does, for the log of each organization."""
+        with build(self.settings, anchoring=False) as service:
+            for org, collection in logs.items():
+                documents = service.trust_documents(org, collection)
+                (self.folder / org / "policy.txt").write_bytes(documents.policy)
+                (self.folder / org / "trust.json").write_bytes(documents.trust)
 
     def start(self) -> None:
         """Start `audit-ledger serve` and wait until it is ready."""
@@ -66,7 +77,7 @@ class DemoService:
             if self._server.poll() is not None:
                 break
             with contextlib.suppress(OSError):
-                if self.call("GET", "/readyz")[0] == http.HTTPStatus.OK:
+                if self.call("GET", "/readyz").status == HTTPStatus.OK:
                     return
             time.sleep(0.1)
         raise SystemExit(f"the server did not become ready:\n{(self.folder / 'serve.log').read_text()}")
@@ -81,19 +92,3 @@ class DemoService:
         if self._server is not None:
             self._server.terminate()
             self._server.wait(timeout=60)
-
-    def connection(self) -> http.client.HTTPConnection:
-        """A connection that can be used again and again."""
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
-
-    def call(self, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, bytes]:
-        """One request on a connection of its own; returns status and body."""
-        connection = self.connection()
-        connection.request(method, path, body, self.headers(**headers))
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-
-    def headers(self, **more: str) -> dict[str, str]:
-        """The key, the media type, and what else is named (`Idempotency_Key` means `Idempotency-Key`)."""
-        named = {name.replace("_", "-"): value for name, value in more.items()}
-        return {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"} | named
