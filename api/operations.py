@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast
 from pydantic.json_schema import models_json_schema
 
 from api import shapes
-from api.errors import PROBLEM_TYPE
+from api.errors import PROBLEM_TYPE, STATUS_OF
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,6 +29,7 @@ R = TypeVar("R")
 SECURITY: Final = "apiKey"
 _NOTES: Final = "x-audit-ledger"
 _REF: Final = "#/components/schemas/"
+_RESPONSE: Final = "#/components/responses/"
 JSON: Final = "application/json"
 
 
@@ -54,6 +55,28 @@ class Parameter:
     schema: Mapping[str, Any] | None = None
 
 
+# What else than success an operation answers, always as a problem. A status that is not here is a defect, and
+# is therefore not described: 500.
+_PROBLEMS: Final = {
+    code: Content(words, shapes.Problem, (PROBLEM_TYPE,))
+    for code, words in (
+        (400, "The request cannot be read."),
+        (401, "There is no key, or none that is good."),
+        (403, "The key has not the scope."),
+        (404, "There is no such thing, or it is another organization's."),
+        (409, "It contradicts what is there, or what it names is not in the log yet."),
+        (410, "The contents were erased."),
+        (413, "The body is too large."),
+        (415, "The body is of another type."),
+        (422, "What the request says cannot be taken; `errors` says why."),
+        (429, "There were too many requests; Retry-After says when there may be more."),
+        (503, "Something that this needs is away; Retry-After says when to ask again."),
+        (507, "There is no room for more records."),
+    )
+}
+_ALWAYS: Final = frozenset({400, 429, 503}) & frozenset(STATUS_OF.values())
+
+
 def operation(
     blueprint: APIBlueprint,
     name: str,
@@ -62,15 +85,17 @@ def operation(
     answers: Mapping[int, Content],
     body: Content | None = None,
     parameters: tuple[Parameter, ...] = (),
+    problems: tuple[int, ...] = (),
     scope: Scope | None = None,
     summary: str | None = None,
     description: str | None = None,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Describe a route: put it under the route decorator. Without `scope` the call is public.
 
-    Summary and description are those of its docstring unless they are given.
+    `problems` are statuses that do not follow from what the operation takes. Summary and description are those
+    of its docstring unless they are given.
     """
-    notes = _Notes(answers=answers, body=body, parameters=parameters, scope=scope)
+    notes = _Notes(answers=answers, body=body, parameters=parameters, problems=problems, scope=scope)
     # APIFlask ships without precise types for its decorators.
     return cast(
         "Callable[[Callable[P, R]], Callable[P, R]]",
@@ -89,21 +114,23 @@ def finish_document(document: dict[str, Any] | str) -> dict[str, Any]:
     assert isinstance(document, dict)
     used: set[type[BaseModel]] = {shapes.Problem}
     for operations in document["paths"].values():
-        for entry in operations.values():
+        for method, entry in operations.items():
             notes = entry.pop(_NOTES)
             used |= notes.shapes()
             entry["parameters"] = [_path_parameter(p) for p in entry.get("parameters", [])]
-            entry["parameters"] += [_format_parameter(each) for each in notes.parameters]
             if notes.body:
                 entry["requestBody"] = {"required": True, **_format_content(notes.body)}
-            entry["responses"] = {str(code): _format_content(each) for code, each in notes.answers.items()}
-            entry["responses"]["default"] = _PROBLEM
+            entry["responses"] = notes.responses(named=bool(entry["parameters"]), changes=method != "get")
+            entry["parameters"] += [_format_parameter(each) for each in notes.parameters]
             entry["security"] = [{SECURITY: [notes.scope.value]}] if notes.scope else [{}, {SECURITY: []}]
     _, definitions = models_json_schema(
         [(each, "validation") for each in sorted(used, key=lambda each: each.__name__)],
         ref_template=_REF + "{model}",
     )
-    document.setdefault("components", {})["schemas"] = definitions["$defs"]
+    document.setdefault("components", {}).update(
+        schemas=definitions["$defs"],
+        responses={str(code): _format_content(each) for code, each in _PROBLEMS.items()},
+    )
     return document
 
 
@@ -112,7 +139,22 @@ class _Notes:
     answers: Mapping[int, Content]
     body: Content | None
     parameters: tuple[Parameter, ...]
+    problems: tuple[int, ...]
     scope: Scope | None
+
+    def responses(self, *, named: bool, changes: bool) -> dict[str, Any]:
+        """Every answer; `named` if the path names something, `changes` if the method may change something."""
+        refused = {*_ALWAYS, *self.problems}
+        refused |= {404} if named else set()
+        refused |= {401, 403} if self.scope else set()
+        refused |= {413, 415, 422} if self.body else set()
+        refused |= {409, 507} if self.scope and changes else set()
+        found = {str(code): {"$ref": f"{_RESPONSE}{code}"} for code in sorted(refused)}
+        for code, each in self.answers.items():
+            found[str(code)] = _format_content(each)
+            if code in refused:
+                found[str(code)]["content"] |= _format_content(_PROBLEMS[code])["content"]
+        return found
 
     def shapes(self) -> set[type[BaseModel]]:
         contents = [*self.answers.values(), *([self.body] if self.body else [])]
@@ -143,8 +185,3 @@ def _format_parameter(each: Parameter) -> dict[str, Any]:
 
 def _path_parameter(each: dict[str, Any]) -> dict[str, Any]:
     return {**each, "required": True, "schema": {"type": "string"}}
-
-
-_PROBLEM: Final = _format_content(
-    Content("What went wrong, with a stable code.", shapes.Problem, (PROBLEM_TYPE,))
-)

@@ -57,6 +57,7 @@ _TIME: Final = {"type": "string", "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]
             schema={"type": "integer", "minimum": 1, "maximum": _LARGEST_LIMIT},
         ),
     ),
+    problems=(422,),
     answers={200: Content("A page of records, newest first.", RecordPage)},
 )
 def find_records(org: str) -> Response:

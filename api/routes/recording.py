@@ -71,6 +71,7 @@ def _offer(kind: Kind, word: str) -> None:
         tag=word,
         scope=Scope.RECORDS_WRITE,
         parameters=(IDEMPOTENCY,),
+        problems=(410,),
         body=Content(f"The {noun}.", BODIES[kind.name]),
         answers=RECORDED,
         summary=f"Record a {noun} and get its receipt.",

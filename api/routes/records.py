@@ -110,6 +110,7 @@ def correct(record_id: str) -> Response:
     blueprint,
     "recordReceipt",
     tag="records",
+    problems=(409,),
     scope=Scope.RECORDS_READ,
     answers={200: Content("The receipt as its writer got it.", Receipt, (RECEIPT,))},
 )
@@ -124,6 +125,7 @@ def receipt(record_id: str) -> Response:
     blueprint,
     "recordPayload",
     tag="records",
+    problems=(410,),
     scope=Scope.RECORDS_READ,
     answers={200: Content("The private fields.", Payload)},
 )
@@ -142,6 +144,7 @@ def payload(record_id: str) -> Response:
     parameters=(
         Parameter("fields", "Private fields to disclose, separated by commas, or `all`. Needs a key."),
     ),
+    problems=(401, 403, 409, 410),
     answers={200: Content("Everything an outsider needs to check the record.", Evidence, (EVIDENCE,))},
 )
 def evidence(record_id: str) -> Response:

@@ -34,6 +34,7 @@ _LARGEST_EVIDENCE: Final = 1_048_576
         Parameter("known_at", "Only what was in the log by this moment; everything without."),
     ),
     body=Content("Evidence, or a record's id.", VerifyQuestion, ("application/json", EVIDENCE)),
+    problems=(404, 409),
     answers={200: Content("The verdict. A check that could not be made never makes it valid.", Verdict)},
 )
 def verify() -> Response:

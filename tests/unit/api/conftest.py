@@ -14,6 +14,7 @@ from ledger_service.accounts.scopes import Scope
 from ledger_service.config import Settings, load_settings
 from ledger_service.wiring import Service, build
 from ledger_service.wiring.installation import install
+from tests.support.declared_answers import watch_answers
 from tests.support.http_ledger import until
 
 if TYPE_CHECKING:
@@ -43,11 +44,15 @@ def settings_in(folder: Path, **changes: str) -> Settings:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """An application, a client of it, and the key of the organization `shop`."""
+    """An application, a client of it, and the key of the organization `shop`.
+
+    `undeclared` are answers that the application's own document does not have.
+    """
 
     service: Service
     client: FlaskClient
     key: str
+    undeclared: list[str]
 
     def get(self, path: str, *, key: str | None = None) -> TestResponse:
         """A GET, with a key if one is given."""
@@ -74,7 +79,9 @@ def resting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     settings = settings_in(tmp_path_factory.mktemp("resting"))
     install(settings)
     with build(settings) as service:
-        yield _desk(service)
+        found = _desk(service)
+        yield found
+        assert found.undeclared == []
 
 
 @pytest.fixture(scope="module")
@@ -87,12 +94,15 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         service.start()
         until(lambda: service.readiness() if service.readiness().ready else None)
         yield found
+        assert found.undeclared == []
 
 
 def _desk(service: Service) -> Desk:
     service.create_organization("shop", name="The Shop")
     key = service.api_keys.issue(service.organizations.find("shop"), scopes=set(Scope), label="test")
-    return Desk(service, create_app(service).test_client(), key)
+    app = create_app(service)
+    undeclared = watch_answers(app)
+    return Desk(service, app.test_client(), key, undeclared)
 
 
 def body_of(reply: TestResponse) -> Any:

@@ -24,6 +24,7 @@ from tests.support.authorization_matrix import (
     blur,
     read_operations,
 )
+from tests.support.declared_answers import watch_answers
 from tests.support.http_ledger import until
 from tests.support.two_organizations import NOBODY, Holdings, Key, Tenant, found, look
 from tests.unit.api.conftest import settings_in
@@ -42,7 +43,9 @@ class World:
     def __init__(self, service: Service) -> None:
         """Found both."""
         self.service = service
-        self.client = create_app(service).test_client()
+        app = create_app(service)
+        self.undeclared = watch_answers(app)
+        self.client = app.test_client()
         self.tenants = {slug: found(service, self.client, slug) for slug in SLUGS}
         self.document: Any = json.loads(self.client.get("/openapi.json").data)
         self.operations = read_operations(self.document)
@@ -77,7 +80,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with build(settings) as service:
         service.start()
         until(lambda: service.readiness() if service.readiness().ready else None)
-        yield World(service)
+        made = World(service)
+        yield made
+        assert made.undeclared == []
 
 
 def judge(operation: Operation, key: Key, places: Mapping[str, str]) -> tuple[Hashable, int | None]:

@@ -29,7 +29,7 @@ def test_proofs_go_on_without_the_key(tmp_path: Path, *, others_rewrapped: bool)
     with build(settings) as service:
         service.create_organization("shop", name="The Shop")
         key = service.api_keys.issue(service.organizations.find("shop"), scopes=set(Scope), label="test")
-        desk = Desk(service, create_app(service).test_client(), key)
+        desk = Desk(service, create_app(service).test_client(), key, [])
         service.start()
         until(lambda: service.readiness() if service.readiness().ready else None)
         made = desk.record(purchase("one"), name="one").headers["Record-Id"]

@@ -11,6 +11,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from pydantic import ValidationError
 
 from api.bodies import BODIES
+from api.errors import STATUS_OF
 from ledger_service.accounts.scopes import Scope
 from ledger_service.clock import SystemClock
 from ledger_service.errors import InvalidPayloadError
@@ -26,6 +27,8 @@ SECURITY: tuple[list[dict[str, list[str]]], ...] = (
     *([{"apiKey": [scope.value]}] for scope in Scope),
 )
 STEERING = {"publish_digest", "supersedes", "purchase", "reason"}
+EVERYWHERE_REFUSED = {400, 429, 503}
+SUCCESS = {200, 201, 202, 204}
 NOT_DESCRIBED = {"openapi.spec", "static"}
 
 
@@ -58,13 +61,17 @@ def test_the_document_has_every_route_and_no_other(document: Any, resting: Desk)
 
 
 def test_every_operation_says_what_it_needs_and_gives(document: Any) -> None:
-    """A summary, its answers, the problem that any error is, and the key that it needs."""
+    """A summary, the key that it needs, and each status of its own: a defect, 500, is never promised."""
+    described = set()
     for methods in document["paths"].values():
         for entry in methods.values():
             assert entry["summary"].endswith(".")
-            assert "default" in entry["responses"]
+            statuses = {int(code) for code in entry["responses"]}
+            assert EVERYWHERE_REFUSED & {*STATUS_OF.values()} <= statuses <= {*SUCCESS, *STATUS_OF.values()}
+            described |= statuses
             assert entry["security"] in SECURITY
             assert not any(name.startswith("x-") for name in entry)
+    assert described - SUCCESS == {*STATUS_OF.values()} - {405, 500}
 
 
 def test_the_calls_of_the_design_are_there(document: Any) -> None:
