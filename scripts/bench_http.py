@@ -42,9 +42,8 @@ def single_writes(*, count: int) -> list[float]:
 
 def _request(service: DemoService, number: int, row: dict[str, object]) -> bytes:
     body = json.dumps(row).encode()
-    headers = service.headers(
-        Host="localhost", Idempotency_Key=f"bench-{number}", Content_Length=str(len(body))
-    )
+    length = str(len(body))
+    headers = service.headers(Host="localhost", Idempotency_Key=f"bench-{number}", Content_Length=length)
     lines = [
         f"POST /v1/orgs/{ORG}/purchases HTTP/1.1",
         *(f"{name}: {value}" for name, value in headers.items()),
