@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from ledger_service.errors import InvalidPayloadError
@@ -15,6 +17,7 @@ from ledger_service.records.payload_text import parse_object
         (b'{"a": [{"b" : 1}, {"b"\t:2}]}', {"a": [{"b": 1}, {"b": 2}]}),
         (b'{"a": ": b", "c": "\\":"}', {"a": ": b", "c": '":'}),
         (b'{"a":1.5}', {"a": 1.5}),
+        (b'{"a":' + b"[" * 31 + b"]" * 31 + b"}", {"a": json.loads("[" * 31 + "]" * 31)}),
     ],
 )
 def test_objects_are_read(text: bytes, value: object) -> None:
@@ -39,7 +42,9 @@ def test_objects_are_read(text: bytes, value: object) -> None:
         b'{"a":NaN}',
         b'{"a":"\xff"}',
         b'{"a":"\\ud800"}',
-        b'{"a":' + b"[" * 5_000 + b"]" * 5_000 + b"}",
+        *(b'{"a":' + b"[" * depth + b"]" * depth + b"}" for depth in (32, 300, 600, 1_000, 5_000)),
+        b'{"a":' * 600 + b"1" + b"}" * 600,
+        b'{"a":' + b"[" * 2_000 + b"]" * 2_000 + b',"a":1}',
     ],
 )
 def test_everything_else_is_refused(text: bytes) -> None:
