@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 from apiflask import APIFlask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api import service as services
 from api.frame import frame
+from api.limits import Limits
 from api.operations import SECURITY, finish_document
 from api.routes import BLUEPRINTS
 from ledger_service.config import settings_from_environment
@@ -69,5 +71,9 @@ def create_app(service: Service | None = None) -> APIFlask:
     app.spec_processor(finish_document)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
-    frame(app)
+    frame(app, Limits(service.settings), hsts_days=service.settings.hsts_days)
+    if proxies := service.settings.trusted_proxies:
+        # Of the forwarded headers the caller's address alone is believed.
+        believing = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=0, x_host=0, x_port=0, x_prefix=0)
+        app.wsgi_app = believing  # type: ignore[method-assign]  # Flask's own place for middleware
     return app

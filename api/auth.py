@@ -1,4 +1,4 @@
-"""Who calls: the API key of the Authorization header."""
+"""Who calls: the API key of the Authorization header, looked at once, before anything else."""
 
 from __future__ import annotations
 
@@ -10,20 +10,40 @@ from api.service import service
 from ledger_service.errors import NotFoundError, UnauthenticatedError
 
 if TYPE_CHECKING:
+    from api.limits import Limits
     from ledger_service.accounts.api_keys import Caller
     from ledger_service.accounts.scopes import Scope
 
 
-def optional_caller() -> Caller | None:
-    """Who calls, or None without a key; raises UnauthenticatedError for a key that is no good."""
-    header = request.headers.get("Authorization")
-    if header is None:
-        return None
-    scheme, _, key = header.partition(" ")
-    if scheme.lower() != "bearer":
-        raise UnauthenticatedError
-    caller = service().api_keys.authenticate(key)
+def admit(limits: Limits) -> None:
+    """Find out who calls, on every path, and charge it to them.
+
+    Raises RateLimitedError, and UnauthenticatedError for a key that is no good.
+    """
+    key = bearer()
+    if key is None:
+        limits.charge_address()
+        return
+    limits.check_guess(key)
+    try:
+        caller = service().api_keys.authenticate(key)
+    except UnauthenticatedError:
+        limits.note_bad(key)
+        raise
+    limits.note_good(key)
+    limits.charge_key(caller.key)
     g.caller = caller
+
+
+def bearer() -> str | None:
+    """What stands behind Bearer in the Authorization header; None for another scheme, which is not ours."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token if scheme.lower() == "bearer" else None
+
+
+def optional_caller() -> Caller | None:
+    """Who calls, or None without a key."""
+    caller: Caller | None = g.caller
     return caller
 
 

@@ -67,6 +67,7 @@ _STATUSES: Final[Mapping[HTTPStatus, tuple[type[errors.LedgerError], ...]]] = {
         errors.AnchorError,
     ),
     HTTPStatus.INSUFFICIENT_STORAGE: (errors.DiskFullError,),
+    HTTPStatus.TOO_MANY_REQUESTS: (errors.RateLimitedError,),
     HTTPStatus.SERVICE_UNAVAILABLE: (
         errors.NotReadyError,
         errors.StorageBusyError,
@@ -143,6 +144,12 @@ def problem_response(error: errors.LedgerError) -> Response:
         response.headers["WWW-Authenticate"] = 'Bearer realm="audit-ledger"'
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = "1"
+    if isinstance(error, errors.RateLimitedError):
+        # Only where something is refused: a count in every answer would tell equal answers apart.
+        name, each_minute, wait_s = (error.details[n] for n in ("budget", "per_minute", "retry_after_s"))
+        response.headers["Retry-After"] = str(wait_s)
+        response.headers["RateLimit-Policy"] = f'"{name}";q={each_minute};w=60'
+        response.headers["RateLimit"] = f'"{name}";r=0;t={wait_s}'
     return response
 
 

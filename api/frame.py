@@ -14,6 +14,7 @@ import structlog
 from flask import g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
+from api.auth import admit
 from api.errors import problem_response
 from api.parsing import check_query
 from ledger_service.errors import (
@@ -29,8 +30,11 @@ if TYPE_CHECKING:
     from apiflask import APIFlask
     from flask import Response
 
+    from api.limits import Limits
+
 _log: Final = structlog.get_logger("api")
 
+_DAY_S: Final = 86_400
 _PERSON: Final = re.compile(r"(/subjects/).*", re.DOTALL | re.IGNORECASE)
 # Nothing served here is a page: no script, style, frame or image of anybody may run in its name.
 _HEADERS: Final = (
@@ -41,10 +45,27 @@ _HEADERS: Final = (
 )
 
 
-def frame(app: APIFlask) -> None:
-    """Put the frame around every route of `app`."""
-    app.before_request(_begin)
-    app.after_request(_end)
+# These answer whoever asks, however often: what they cost is nothing.
+_FREE: Final = frozenset({"health.alive"})
+
+
+def frame(app: APIFlask, limits: Limits, *, hsts_days: int) -> None:
+    """Put the frame around every route of `app`; callers are charged to `limits`."""
+    headers: tuple[tuple[str, str], ...] = _HEADERS
+    if hsts_days:
+        headers = (*headers, ("Strict-Transport-Security", f"max-age={hsts_days * _DAY_S}"))
+
+    def begin() -> None:
+        _begin()
+        if request.endpoint not in _FREE:
+            admit(limits)
+        check_query(request.query_string.decode("latin-1"))
+
+    def end(response: Response) -> Response:
+        return _end(response, headers)
+
+    app.before_request(begin)
+    app.after_request(end)
     app.register_error_handler(LedgerError, _answer_error)
     app.register_error_handler(HTTPException, _answer_http_error)
     app.register_error_handler(Exception, _answer_defect)
@@ -54,14 +75,11 @@ def _begin() -> None:
     g.request_id = secrets.token_hex(8)
     g.began = time.perf_counter()
     g.caller = None
-    query = request.query_string
-    if query:
-        check_query(query.decode("latin-1"))
 
 
-def _end(response: Response) -> Response:
+def _end(response: Response, safety: tuple[tuple[str, str], ...]) -> Response:
     headers = response.headers
-    for name, value in _HEADERS:
+    for name, value in safety:
         headers[name] = value
     headers["X-Request-Id"] = g.request_id
     if "Cache-Control" not in headers:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast
 from pydantic.json_schema import models_json_schema
 
 from api import shapes
-from api.errors import PROBLEM_TYPE, STATUS_OF
+from api.errors import PROBLEM_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -74,7 +74,7 @@ _PROBLEMS: Final = {
         (507, "There is no room for more records."),
     )
 }
-_ALWAYS: Final = frozenset({400, 429, 503}) & frozenset(STATUS_OF.values())
+_ALWAYS: Final = frozenset({400, 401, 429, 503})
 
 
 def operation(
@@ -146,7 +146,7 @@ class _Notes:
         """Every answer; `named` if the path names something, `changes` if the method may change something."""
         refused = {*_ALWAYS, *self.problems}
         refused |= {404} if named else set()
-        refused |= {401, 403} if self.scope else set()
+        refused |= {403} if self.scope else set()
         refused |= {413, 415, 422} if self.body else set()
         refused |= {409, 507} if self.scope and changes else set()
         found = {str(code): {"$ref": f"{_RESPONSE}{code}"} for code in sorted(refused)}

@@ -52,6 +52,8 @@ def check_idempotency_key(key: str | None) -> str:
 
 def check_query(query: str) -> None:
     """Raise DuplicateParameterError if a name stands twice in the query string."""
+    if not query:
+        return
     names = [unquote_plus(item.partition("=")[0]) for item in query.split("&") if item]
     if len(set(names)) != len(names):
         raise DuplicateParameterError

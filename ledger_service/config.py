@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PREFIX: Final = "AUDIT_LEDGER_"
+# Budgets of requests a minute; each server counts for itself. A budget may be spent at once.
+_LIMIT: Final = whole(1, 1_000_000_000)
 
 
 def _about(parse: Callable[[str], object], sentence: str, *, shown: str = "") -> dict[str, object]:
@@ -98,6 +100,45 @@ class Settings:
     max_body_bytes: int = field(
         default=1_048_576,
         metadata=_about(whole(1_024, 1_000_000_000), "Largest request body, streams of rows excepted."),
+    )
+    trusted_proxies: int = field(
+        default=0,
+        metadata=_about(
+            whole(0, 16),
+            "Proxies of yours in front of the service: a caller's address is the last but so many of"
+            " X-Forwarded-For. With 0 the header is not looked at.",
+        ),
+    )
+    hsts_days: int = field(
+        default=0,
+        metadata=_about(
+            whole(0, 3_650),
+            "Days for which browsers are told to come back over https only (Strict-Transport-Security). Set it"
+            " where a proxy ends TLS; 0 says nothing.",
+        ),
+    )
+    limit_writes: int = field(
+        default=60_000,
+        metadata=_about(
+            _LIMIT, "Writes of one API key a minute, here and now; a stream of rows counts once."
+        ),
+    )
+    limit_reads: int = field(default=60_000, metadata=_about(_LIMIT, "Reads of one API key a minute."))
+    limit_verifications: int = field(
+        default=6_000,
+        metadata=_about(_LIMIT, "Verifications a minute of one API key, or of one address without a key."),
+    )
+    limit_anonymous: int = field(
+        default=12_000,
+        metadata=_about(_LIMIT, "Other requests without a key, of one address, a minute."),
+    )
+    limit_failed_keys: int = field(
+        default=120,
+        metadata=_about(
+            _LIMIT,
+            "Keys that are no good, from one address, a minute. Beyond, only keys that worked before are looked"
+            " at.",
+        ),
     )
     kek: bytes | None = field(
         default=None,

@@ -144,7 +144,7 @@ def payload(record_id: str) -> Response:
     parameters=(
         Parameter("fields", "Private fields to disclose, separated by commas, or `all`. Needs a key."),
     ),
-    problems=(401, 403, 409, 410),
+    problems=(403, 409, 410),
     answers={200: Content("Everything an outsider needs to check the record.", Evidence, (EVIDENCE,))},
 )
 def evidence(record_id: str) -> Response:

@@ -89,6 +89,13 @@ class UnsupportedMediaTypeError(LedgerError):
     message = "The body is of another type than this call takes."
 
 
+class RateLimitedError(LedgerError):
+    """More requests than a key or an address may make. Nothing was done; `Retry-After` says when to come back."""
+
+    code = "rate_limited"
+    message = "Too many requests. Nothing was done; come back after the time in Retry-After."
+
+
 class MethodNotAllowedError(LedgerError):
     """A path that exists, asked with a method that it does not have."""
 

@@ -37,9 +37,8 @@ def parse_object(data: bytes) -> dict[str, Any]:
 def _count_names(value: dict[str, Any] | list[Any], levels: int) -> int:
     if levels == 0:
         raise refuse([_whole(_TOO_DEEP)])
-    within = value.values() if type(value) is dict else value
-    own = len(value) if type(value) is dict else 0
-    return own + sum([_count_names(each, levels - 1) for each in within if type(each) in (dict, list)])
+    names, values = (len(value), value.values()) if isinstance(value, dict) else (0, value)
+    return names + sum(_count_names(each, levels - 1) for each in values if type(each) in (dict, list))
 
 
 def _refuse_doubled(data: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -76,12 +77,8 @@ class Desk:
 @pytest.fixture(scope="module")
 def resting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """A service that was built and not started: it reads and does not write."""
-    settings = settings_in(tmp_path_factory.mktemp("resting"))
-    install(settings)
-    with build(settings) as service:
-        found = _desk(service)
+    with resting_desk(tmp_path_factory.mktemp("resting")) as found:
         yield found
-        assert found.undeclared == []
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +90,17 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         found = _desk(service)
         service.start()
         until(lambda: service.readiness() if service.readiness().ready else None)
+        yield found
+        assert found.undeclared == []
+
+
+@contextmanager
+def resting_desk(folder: Path, **changes: str) -> Iterator[Desk]:
+    """A service in `folder` that was built and not started, with these settings."""
+    settings = settings_in(folder, **changes)
+    install(settings)
+    with build(settings) as service:
+        found = _desk(service)
         yield found
         assert found.undeclared == []
 

@@ -67,7 +67,7 @@ def test_every_operation_says_what_it_needs_and_gives(document: Any) -> None:
         for entry in methods.values():
             assert entry["summary"].endswith(".")
             statuses = {int(code) for code in entry["responses"]}
-            assert EVERYWHERE_REFUSED & {*STATUS_OF.values()} <= statuses <= {*SUCCESS, *STATUS_OF.values()}
+            assert EVERYWHERE_REFUSED <= statuses <= {*SUCCESS, *STATUS_OF.values()}
             described |= statuses
             assert entry["security"] in SECURITY
             assert not any(name.startswith("x-") for name in entry)
