@@ -61,7 +61,10 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The answer to one piece of evidence. `record` summarizes the entry; it is None when nothing parsed."""
+    """The answer to one piece of evidence.
+
+    `record` summarizes the entry; it is None when nothing parsed, or when the index is one that no log can have.
+    """
 
     result: Result
     reason: str

@@ -13,8 +13,8 @@ from ledger_service.proofs.canonical import decode, encode
 from ledger_service.proofs.verdict import describe_verdict, format_verdict
 from ledger_service.proofs.verify import verify
 from tests.support.evidence_factory import EvidenceFactory
+from tests.support.evidence_mutants import paths, reach
 from tests.unit.proofs.strategies import json_values
-from tests.unit.proofs.test_swaps import paths, reach
 
 FACTORY = EvidenceFactory(records=6)
 DOCUMENT = FACTORY.document(3)

@@ -1,7 +1,7 @@
 """The swap matrix: parts of one record's evidence in another's, over 50 records of two organizations.
 
-Evidence is taken apart three times over: as JSON, as the text of its proof (lines, signatures), and as the JSON
-of its entry. Each part is exchanged for the same part of other evidence, and the result judged.
+Evidence is taken apart three times over (`tests/support/evidence_mutants.py`). Each part is exchanged for the same
+part of other evidence, and the result judged.
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ledger_service.proofs.canonical import decode, decode_base64url, encode, encode_base64url
 from ledger_service.proofs.verdict import Verdict, format_verdict
 from ledger_service.proofs.verify import verify
 from tests.support.evidence_factory import EvidenceFactory, join_chains, join_policies, join_trust
+from tests.support.evidence_mutants import SWAPS
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable, Iterator
 
 ONE, TWO = EvidenceFactory("one", records=26), EvidenceFactory("two", records=26)
 DOCUMENTS = [factory.document(index) for factory in (ONE, TWO) for index in range(1, 26)]
@@ -38,59 +37,6 @@ def judge(document: bytes, *, chain: bool) -> Verdict:
     verdict = verify(document, policy=POLICY, trust=trust, now=ONE.now, chain_view=view)
     format_verdict(verdict)
     return verdict
-
-
-def paths(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
-    """Every path into a JSON value."""
-    if path:
-        yield path
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for name, item in inner:
-        yield from paths(item, (*path, name))
-
-
-def reach(value: Any, path: tuple[str | int, ...]) -> Any:
-    """What stands at a path."""
-    for name in path:
-        value = value[name]
-    return value
-
-
-def swap_json(one: bytes, other: bytes) -> Iterator[tuple[str, bytes]]:
-    """Each member of one JSON text, at any depth, replaced by the other's."""
-    source: Any = decode(other)
-    for path in paths(decode(one)):
-        value: Any = decode(one)
-        try:
-            reach(value, path[:-1])[path[-1]] = reach(source, path)
-        except (LookupError, TypeError):
-            continue
-        yield "/".join(map(str, path)), encode(value)
-
-
-def swap_proof(one: bytes, other: bytes) -> Iterator[tuple[str, bytes]]:
-    """Each line of the proof, each signature, and the parts above and below its blank lines, replaced."""
-    value: Any = decode(one)
-    whole: Any = decode(other)
-    mine, theirs = value["proof"], whole["proof"]
-    for separator in ("\n\n", "\n", " "):
-        here, there = mine.split(separator), theirs.split(separator)
-        for place in range(min(len(here), len(there))):
-            text = separator.join([*here[:place], there[place], *here[place + 1 :]])
-            third = separator != "\n\n" and place >= len(here) - 2
-            name = f"proof/third line {place}" if third else f"proof/{separator!r} {place}"
-            yield name, encode({**value, "proof": text})
-
-
-def swap_entry(one: bytes, other: bytes) -> Iterator[tuple[str, bytes]]:
-    """Each member of the entry replaced."""
-    value: Any = decode(one)
-    source: Any = decode(other)
-    for name, entry in swap_json(decode_base64url(value["entry"]), decode_base64url(source["entry"])):
-        yield f"entry/{name}", encode({**value, "entry": encode_base64url(entry)})
-
-
-SWAPS: tuple[Callable[[bytes, bytes], Iterator[tuple[str, bytes]]], ...] = (swap_json, swap_proof, swap_entry)
 
 
 def test_all_50_are_valid_before() -> None:
