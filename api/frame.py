@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, Reque
 
 from api.auth import admit
 from api.errors import problem_response
+from api.operations import query_of
 from api.parsing import check_query
 from ledger_service.errors import (
     BadRequestError,
@@ -59,7 +60,9 @@ def frame(app: APIFlask, limits: Limits, *, hsts_days: int) -> None:
         _begin()
         if request.endpoint not in _FREE:
             admit(limits)
-        check_query(request.query_string.decode("latin-1"))
+        if request.query_string:
+            known = query_of(app.view_functions.get(request.endpoint or ""))
+            check_query(request.query_string.decode("latin-1"), known=known)
 
     def end(response: Response) -> Response:
         return _end(response, headers)

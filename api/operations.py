@@ -109,6 +109,12 @@ def operation(
     )
 
 
+def query_of(view: object) -> frozenset[str] | None:
+    """The query parameters that a view takes; None for one that describes itself elsewhere."""
+    notes = getattr(view, "_spec", {}).get("extensions", {}).get(_NOTES)
+    return None if notes is None else notes.query
+
+
 def finish_document(document: dict[str, Any] | str) -> dict[str, Any]:
     """Fill in what the routes noted: bodies, parameters, answers, scopes, and the shapes they refer to."""
     assert isinstance(document, dict)
@@ -141,6 +147,11 @@ class _Notes:
     parameters: tuple[Parameter, ...]
     problems: tuple[int, ...]
     scope: Scope | None
+    query: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        names = (each.name for each in self.parameters if each.place == "query")
+        object.__setattr__(self, "query", frozenset(names))
 
     def responses(self, *, named: bool, changes: bool) -> dict[str, Any]:
         """Every answer; `named` if the path names something, `changes` if the method may change something."""

@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
 
+KEY_SCHEMA: Final = {"type": "string", "pattern": "^[!-~]{1,255}$"}
+"""An Idempotency-Key as the OpenAPI document describes it."""
+TIME_SCHEMA: Final = {
+    "type": "string",
+    "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$",
+}
+"""A moment as the OpenAPI document describes it."""
+
 _IDEMPOTENCY_KEY: Final = re.compile(r"[!-~]{1,255}", re.ASCII)
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
 
@@ -50,13 +58,18 @@ def check_idempotency_key(key: str | None) -> str:
     return key
 
 
-def check_query(query: str) -> None:
-    """Raise DuplicateParameterError if a name stands twice in the query string."""
-    if not query:
-        return
+def check_query(query: str, *, known: Collection[str] | None = None) -> None:
+    """Raise DuplicateParameterError if a name stands twice, and BadRequestError for one that is not `known`.
+
+    Whoever misspells `dry_run` or a filter is told so, and does not get something else done.
+    """
     names = [unquote_plus(item.partition("=")[0]) for item in query.split("&") if item]
     if len(set(names)) != len(names):
         raise DuplicateParameterError
+    if known is not None and not set(names) <= {*known}:
+        raise BadRequestError(
+            "The query string has a parameter that this call does not take.", known=sorted(known)
+        )
 
 
 def parse_count(text: str | None, *, name: str, default: int, most: int) -> int:

@@ -10,7 +10,7 @@ from flask import request
 from api.answers import json_answer
 from api.auth import required_caller
 from api.operations import Content, Parameter, operation
-from api.parsing import parse_choice, parse_count, parse_moment
+from api.parsing import TIME_SCHEMA, parse_choice, parse_count, parse_moment
 from api.service import service
 from api.shapes import RecordPage, Stage, State
 from ledger_service.accounts.scopes import Scope
@@ -30,7 +30,6 @@ _STATES: Final = get_args(State)
 _DEFAULT_LIMIT: Final = 100
 _LARGEST_LIMIT: Final = 1000
 _LONGEST_REFERENCE: Final = 256
-_TIME: Final = {"type": "string", "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"}
 
 
 @blueprint.get("/v1/orgs/<org>/records")
@@ -43,8 +42,8 @@ _TIME: Final = {"type": "string", "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]
         Parameter("kind", "Only records of this kind, such as purchase/v1."),
         Parameter("stage", "Only records that have come just so far.", schema={"enum": [*_STAGES]}),
         Parameter("status", "Only records of this status.", schema={"enum": [*_STATES]}),
-        Parameter("from", "Only records accepted at this time or later.", schema=_TIME),
-        Parameter("to", "Only records accepted before this time.", schema=_TIME),
+        Parameter("from", "Only records accepted at this time or later.", schema=TIME_SCHEMA),
+        Parameter("to", "Only records accepted before this time.", schema=TIME_SCHEMA),
         Parameter(
             "ref",
             "Your own number of the record: order, certificate or data set.",

@@ -16,7 +16,7 @@ from api.answers import bytes_answer, json_answer
 from api.auth import required_caller
 from api.bodies import BODIES
 from api.operations import Content, Parameter, operation
-from api.parsing import check_idempotency_key, check_media, parse_switch, read_body
+from api.parsing import KEY_SCHEMA, check_idempotency_key, check_media, parse_switch, read_body
 from api.rows import CSV, LARGEST_PAYLOAD, MOST_ROWS, NDJSON, Results, Rows
 from api.service import service
 from api.shapes import Acceptance, BulkLine, Receipt
@@ -42,9 +42,14 @@ IDEMPOTENCY: Final = Parameter(
     "1 to 255 visible ASCII characters. The same key and body again get the original answer.",
     place="header",
     required=True,
+    schema=KEY_SCHEMA,
 )
 _LOCATION: Final = {"Location": "The record.", "Record-Id": "The record's id."}
-_DRY_RUN: Final = Parameter("dry_run", "`true`: check every row, say what would become of it, store nothing.")
+_DRY_RUN: Final = Parameter(
+    "dry_run",
+    "`true`: check every row, say what would become of it, store nothing.",
+    schema={"enum": ["true", "false"]},
+)
 _BULK: Final = (
     f"At most {MOST_ROWS:,} rows; what follows is refused by one last line. Results come while rows still go in."
     " Sent again under the same key, rows that were recorded get their original answer with status 200, so an"

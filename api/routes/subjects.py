@@ -10,7 +10,7 @@ from flask import request
 from api.answers import bytes_answer
 from api.auth import required_caller
 from api.operations import Content, Parameter, operation
-from api.parsing import check_idempotency_key, read_body
+from api.parsing import KEY_SCHEMA, check_idempotency_key, read_body
 from api.service import service
 from api.shapes import ErasureCertificate, ErasureOrder
 from ledger_service.accounts.scopes import Scope
@@ -39,6 +39,7 @@ _LARGEST_ORDER: Final = 1_024
             "1 to 255 visible ASCII characters. The same key and request again get the certificate again.",
             place="header",
             required=True,
+            schema=KEY_SCHEMA,
         ),
     ),
     body=Content("Why.", ErasureOrder),

@@ -9,7 +9,7 @@ from flask import request
 
 from api.answers import bytes_answer
 from api.operations import Content, Parameter, operation
-from api.parsing import parse_moment, read_body
+from api.parsing import TIME_SCHEMA, parse_moment, read_body
 from api.routes.records import EVIDENCE
 from api.service import service
 from api.shapes import Verdict, VerifyQuestion
@@ -30,8 +30,10 @@ _LARGEST_EVIDENCE: Final = 1_048_576
     "verify",
     tag="verify",
     parameters=(
-        Parameter("at", "The moment whose status is asked for, such as 2026-11-22T01:02:03Z; now without."),
-        Parameter("known_at", "Only what was in the log by this moment; everything without."),
+        Parameter("at", "The moment whose status is asked for; now without.", schema=TIME_SCHEMA),
+        Parameter(
+            "known_at", "Only what was in the log by this moment; everything without.", schema=TIME_SCHEMA
+        ),
     ),
     body=Content("Evidence, or a record's id.", VerifyQuestion, ("application/json", EVIDENCE)),
     problems=(404, 409),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select
 
 from ledger_service.accounts.scopes import Scope
+from ledger_service.config import Settings
 from ledger_service.credentials.completions import EXAMPLE_COMPLETION
 from ledger_service.government.datasets import EXAMPLE_DATASET
 from ledger_service.storage.metadata import metadata
@@ -80,6 +81,11 @@ NOBODY: Final = Holdings(
     number="order-of-nobody",
 )
 """Well-formed names of nothing."""
+
+
+def unlimited() -> dict[str, str]:
+    """Settings under which no limit on requests is met: their names without AUDIT_LEDGER_."""
+    return {each.name.upper(): "1000000" for each in fields(Settings) if each.name.startswith("limit_")}
 
 
 def found(service: Service, client: FlaskClient, slug: str) -> Tenant:

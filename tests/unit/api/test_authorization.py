@@ -26,7 +26,7 @@ from tests.support.authorization_matrix import (
 )
 from tests.support.declared_answers import watch_answers
 from tests.support.http_ledger import until
-from tests.support.two_organizations import NOBODY, Holdings, Key, Tenant, found, look
+from tests.support.two_organizations import NOBODY, Holdings, Key, Tenant, found, look, unlimited
 from tests.unit.api.conftest import settings_in
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class World:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A world of this test's own."""
     # So many bad keys from one address are otherwise not looked at any more.
-    settings = settings_in(tmp_path_factory.mktemp("world"), SEAL_WORKERS="0", LIMIT_FAILED_KEYS="1000000")
+    settings = settings_in(tmp_path_factory.mktemp("world"), SEAL_WORKERS="0", **unlimited())
     install(settings)
     with build(settings) as service:
         service.start()

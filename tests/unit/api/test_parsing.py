@@ -43,6 +43,15 @@ def test_doubled_names_are_found_however_they_are_written(query: str) -> None:
         check_query(query)
 
 
+@pytest.mark.parametrize("query", ["dryrun=true", "limit=1&dry%5Frun=true", "Dry_run=true", "=1"])
+def test_names_that_a_call_does_not_take_are_refused(query: str) -> None:
+    """Whoever misspells a parameter is told, instead of getting something done as if it had not been there."""
+    check_query("limit=1", known={"limit"})
+    with pytest.raises(BadRequestError) as caught:
+        check_query(query, known={"limit"})
+    assert caught.value.details == {"known": ["limit"]}
+
+
 @pytest.mark.parametrize("query", ["a=1", "a=1&b=1", "a=a&b=a", "&&a=1", "a=1&A=1"])
 def test_single_names_pass(query: str) -> None:
     """A name that stands once is no problem."""
