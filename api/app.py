@@ -37,8 +37,8 @@ def end_process(error: LedgerError) -> None:
 
     Only a process that reads it afresh knows what a storage failure left, and somebody should look first.
     """
-    _log.critical("ending", code=error.code, details=error.details)
     threading.Timer(_LAST_WORDS_S, os._exit, [_WORKER_BOOT_ERROR]).start()
+    _log.critical("ending", code=error.code, details=error.details)
 
 
 def create_app(service: Service | None = None) -> APIFlask:

@@ -70,7 +70,7 @@ class LedgerThread:
         lease: SequencerLease | None = None,
         capacity: int = CAPACITY,
     ) -> None:
-        """Hold what it works with; `start` begins. `alarm` hears of each fault of the thread itself.
+        """Hold what it works with; `start` begins. `alarm` hears of each fault of the thread and never raises.
 
         Without `lease` nobody else sequences these logs, and whoever does stops this thread.
         """
@@ -280,9 +280,7 @@ class LedgerThread:
         busy |= self._sequencer.unfinished()
 
     def _end(self, failure: LedgerError | None) -> None:
-        if self._lease is not None:
-            with suppress(LedgerError):
-                self._lease.release()
+        """Take nothing more, leave nobody waiting, then let the lease go and tell why."""
         with self._wake:
             self._failure = failure
             self._stopping = True
@@ -292,5 +290,10 @@ class LedgerThread:
         for tickets in self._pending.values():
             for ticket in tickets:
                 ticket.abandon()
-        if failure is not None:
-            self._alarm(failure)
+        try:
+            if self._lease is not None:
+                with suppress(LedgerError):
+                    self._lease.release()
+        finally:
+            if failure is not None:
+                self._alarm(failure)

@@ -236,8 +236,11 @@ def _issuer_keys(organizations: Organizations, signers: LogSigners) -> Callable[
 
 def _alarm(on_fatal: Callable[[LedgerError], None]) -> Callable[[LedgerError], None]:
     def hear(error: LedgerError) -> None:
-        _log.error("ledger thread", code=error.code, detail=error.text, details=error.details)
-        if isinstance(error, StorageFatalError):
-            on_fatal(error)
+        try:
+            _log.error("ledger thread", code=error.code, detail=error.text, details=error.details)
+        finally:
+            # Whether or not it could be told: the log may lie on the disk that failed.
+            if isinstance(error, StorageFatalError):
+                on_fatal(error)
 
     return hear

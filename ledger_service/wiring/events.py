@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import suppress
 from typing import Any, Final
 
 import orjson
@@ -25,7 +26,7 @@ def configure_events(level: str) -> None:
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer(serializer=_dump)],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
+        logger_factory=_Lines,
         cache_logger_on_first_use=True,
     )
     formatter = structlog.stdlib.ProcessorFormatter(
@@ -40,6 +41,25 @@ def configure_events(level: str) -> None:
     logging.root.handlers = [handler]
     # Libraries are heard from warnings on: web3 and urllib3 tell every call.
     logging.root.setLevel(max(_LEVELS[level], logging.WARNING))
+
+
+class _Lines(structlog.BytesLogger):
+    """Writes lines to standard error, and goes on without one that cannot be written.
+
+    The disk that a line would tell of may be the one that the line would go to: whoever says that it failed must
+    come to the next step, which is to end the process.
+    """
+
+    def __init__(self, *_: object) -> None:
+        """Write to standard error, whatever is asked for."""
+        super().__init__(sys.stderr.buffer)
+
+    def msg(self, message: bytes) -> None:
+        """Write one line if it can be written."""
+        with suppress(OSError):
+            super().msg(message)
+
+    log = debug = info = warn = warning = error = critical = fatal = exception = msg
 
 
 def _dump(event: Any, **_: object) -> bytes:

@@ -190,7 +190,6 @@ class Installation:
     erasures: dict[str, tuple[str, frozenset[str]]] = field(default_factory=dict)
     erased: set[str] = field(default_factory=set)
     contradictions: list[str] = field(default_factory=list)
-    fired: bool = False
     _process: ForkServerProcess | None = None
     _pipe: Connection | None = None
 
@@ -338,20 +337,26 @@ class Installation:
             self.heard[answer.key] = answer
 
     def ask_fired(self) -> bool:
-        """Whether the armed failpoint of the running service was reached."""
+        """Whether the armed failpoint of the running service was reached; a service that died of it reached it."""
         assert self._pipe is not None
         if not self._say("fired", ()):
-            return self.fired
+            return self._has_died()
         while self._pipe.poll(_ANSWER_LIMIT_S):
             try:
                 word, content = self._pipe.recv()
             except (EOFError, ConnectionResetError):
-                return self.fired
+                return self._has_died()
             if word == "fired":
                 return bool(content)
             if word == "answer" and content.error is None:
                 self._remember(content)
         return False
+
+    def _has_died(self) -> bool:
+        """Wait for the end of a service whose pipe is closed: its exit code comes a moment later."""
+        assert self._process is not None
+        self._process.join(_ANSWER_LIMIT_S)
+        return not self.alive
 
     # --- the end --------------------------------------------------------------------------------------------
 

@@ -37,6 +37,7 @@ from ledger_service.webhooks.destinations import Reach
 from ledger_service.webhooks.outbox import Outbox
 from ledger_service.webhooks.sender import Sender
 from ledger_service.wiring.build import build
+from ledger_service.wiring.events import configure_events
 from ledger_service.wiring.installation import chain_file, install, load_key_wrapper, load_publisher
 from ledger_service.wiring.rotation import retire_kek, rotate_kek
 from tests.support.processes import die_with_parent
@@ -85,6 +86,7 @@ def _become_host(environment: Mapping[str, str]) -> Settings:
     log = os.open(settings.data_dir.parent / LOG_NAME, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
     os.dup2(log, 1)
     os.dup2(log, 2)
+    configure_events(settings.log_level)
     failpoints.arm(settings.failpoints)
     return settings
 
