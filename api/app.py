@@ -13,9 +13,9 @@ from apiflask import APIFlask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api import service as services
+from api.edge import build_edge
 from api.frame import frame
-from api.limits import Limits
-from api.operations import SECURITY, finish_document
+from api.operations import OPERATOR, SECURITY, finish_document
 from api.routes import BLUEPRINTS
 from ledger_service.config import settings_from_environment
 from ledger_service.wiring import build
@@ -62,16 +62,18 @@ def create_app(service: Service | None = None) -> APIFlask:
         # No page of another site is invited, so no method is answered that the document does not have.
         PROVIDE_AUTOMATIC_OPTIONS=False,
         SECURITY_SCHEMES={
-            SECURITY: {"type": "http", "scheme": "bearer", "description": "An API key, `alk_…`."}
+            SECURITY: {"type": "http", "scheme": "bearer", "description": "An API key, `alk_…`."},
+            OPERATOR: {"type": "http", "scheme": "bearer", "description": "The operator's token."},
         },
     )
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    services.attach(app, service)
+    edge = build_edge(service)
+    services.attach(app, service, edge)
     app.spec_processor(finish_document)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
-    frame(app, Limits(service.settings), hsts_days=service.settings.hsts_days)
+    frame(app, edge)
     if proxies := service.settings.trusted_proxies:
         # Of the forwarded headers the caller's address alone is believed.
         believing = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=0, x_host=0, x_port=0, x_prefix=0)

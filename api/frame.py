@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from apiflask import APIFlask
     from flask import Response
 
-    from api.limits import Limits
+    from api.edge import Edge
 
 _log: Final = structlog.get_logger("api")
 
@@ -46,26 +46,30 @@ _HEADERS: Final = (
 )
 
 
-# These answer whoever asks, however often: what they cost is nothing.
-_FREE: Final = frozenset({"health.alive"})
+# One answers whoever asks, for it costs nothing; the other knows no API keys and looks at its caller itself.
+_APART: Final = frozenset({"health.alive", "metrics.metrics"})
 
 
-def frame(app: APIFlask, limits: Limits, *, hsts_days: int) -> None:
-    """Put the frame around every route of `app`; callers are charged to `limits`."""
+def frame(app: APIFlask, edge: Edge) -> None:
+    """Put the frame around every route of `app`; `edge` charges callers and counts."""
     headers: tuple[tuple[str, str], ...] = _HEADERS
-    if hsts_days:
-        headers = (*headers, ("Strict-Transport-Security", f"max-age={hsts_days * _DAY_S}"))
+    if edge.settings.hsts_days:
+        headers = (*headers, ("Strict-Transport-Security", f"max-age={edge.settings.hsts_days * _DAY_S}"))
 
     def begin() -> None:
         _begin()
-        if request.endpoint not in _FREE:
-            admit(limits)
+        if request.endpoint not in _APART:
+            admit(edge.limits)
         if request.query_string:
             known = query_of(app.view_functions.get(request.endpoint or ""))
             check_query(request.query_string.decode("latin-1"), known=known)
 
     def end(response: Response) -> Response:
-        return _end(response, headers)
+        took_s = time.perf_counter() - g.began
+        edge.metrics.note(
+            request.url_rule, method=request.method, status=response.status_code, seconds=took_s
+        )
+        return _end(response, headers, took_s=took_s)
 
     app.before_request(begin)
     app.after_request(end)
@@ -80,7 +84,7 @@ def _begin() -> None:
     g.caller = None
 
 
-def _end(response: Response, safety: tuple[tuple[str, str], ...]) -> Response:
+def _end(response: Response, safety: tuple[tuple[str, str], ...], *, took_s: float) -> Response:
     headers = response.headers
     for name, value in safety:
         headers[name] = value
@@ -94,7 +98,7 @@ def _end(response: Response, safety: tuple[tuple[str, str], ...]) -> Response:
         # A person is named in this part of a path, whether or not a route has it.
         path=_PERSON.sub(r"\1…", request.path),
         status=response.status_code,
-        took_ms=round((time.perf_counter() - g.began) * 1000, 1),
+        took_ms=round(took_s * 1000, 1),
         key=g.caller.key if g.caller else None,
     )
     return response

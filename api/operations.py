@@ -27,6 +27,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 SECURITY: Final = "apiKey"
+OPERATOR: Final = "operatorToken"
 _NOTES: Final = "x-audit-ledger"
 _REF: Final = "#/components/schemas/"
 _RESPONSE: Final = "#/components/responses/"
@@ -87,15 +88,18 @@ def operation(
     parameters: tuple[Parameter, ...] = (),
     problems: tuple[int, ...] = (),
     scope: Scope | None = None,
+    operator: bool = False,
     summary: str | None = None,
     description: str | None = None,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Describe a route: put it under the route decorator. Without `scope` the call is public.
+    """Describe a route: put it under the route decorator.
 
-    `problems` are statuses that do not follow from what the operation takes. Summary and description are those
-    of its docstring unless they are given.
+    Without `scope` the call is public, or for the `operator` alone. `problems` are statuses that do not follow
+    from what the operation takes. Summary and description are those of its docstring unless they are given.
     """
-    notes = _Notes(answers=answers, body=body, parameters=parameters, problems=problems, scope=scope)
+    notes = _Notes(
+        answers=answers, body=body, parameters=parameters, problems=problems, scope=scope, operator=operator
+    )
     # APIFlask ships without precise types for its decorators.
     return cast(
         "Callable[[Callable[P, R]], Callable[P, R]]",
@@ -128,7 +132,7 @@ def finish_document(document: dict[str, Any] | str) -> dict[str, Any]:
                 entry["requestBody"] = {"required": True, **_format_content(notes.body)}
             entry["responses"] = notes.responses(named=bool(entry["parameters"]), changes=method != "get")
             entry["parameters"] += [_format_parameter(each) for each in notes.parameters]
-            entry["security"] = [{SECURITY: [notes.scope.value]}] if notes.scope else [{}, {SECURITY: []}]
+            entry["security"] = notes.security()
     _, definitions = models_json_schema(
         [(each, "validation") for each in sorted(used, key=lambda each: each.__name__)],
         ref_template=_REF + "{model}",
@@ -147,11 +151,18 @@ class _Notes:
     parameters: tuple[Parameter, ...]
     problems: tuple[int, ...]
     scope: Scope | None
+    operator: bool
     query: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
         names = (each.name for each in self.parameters if each.place == "query")
         object.__setattr__(self, "query", frozenset(names))
+
+    def security(self) -> list[dict[str, list[str]]]:
+        """Which credentials the call needs; a public one takes a key as well."""
+        if self.operator:
+            return [{OPERATOR: []}]
+        return [{SECURITY: [self.scope.value]}] if self.scope else [{}, {SECURITY: []}]
 
     def responses(self, *, named: bool, changes: bool) -> dict[str, Any]:
         """Every answer; `named` if the path names something, `changes` if the method may change something."""

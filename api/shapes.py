@@ -225,6 +225,22 @@ class Health(Open):
     alive: Literal[True]
 
 
+class HealthCheck(Open):
+    """One thing that was looked at."""
+
+    name: str = Field(examples=["checkpoints"])
+    outcome: Literal["pass", "fail", "could not check"]
+    detail: str
+
+
+class DeepHealth(Open):
+    """What was looked at. Healthy is only what was seen to be: a check that could not be made is not."""
+
+    healthy: bool
+    time: Time
+    checks: list[HealthCheck]
+
+
 class Readiness(Open):
     """Whether writes are taken; why not; and what somebody should look at although they are."""
 

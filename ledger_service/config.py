@@ -140,6 +140,15 @@ class Settings:
             " at.",
         ),
     )
+    operator_token_file: Path | None = field(
+        default=None,
+        metadata=_about(
+            parse_secret_file,
+            "File with a token of 32 or more characters, mode 0600: whoever sends it as Bearer reads /metrics."
+            " Without it nobody does.",
+            shown="none",
+        ),
+    )
     kek: bytes | None = field(
         default=None,
         repr=False,

@@ -3,6 +3,7 @@
 from api.routes.finding import blueprint as finding
 from api.routes.health import blueprint as health
 from api.routes.logs import blueprint as logs
+from api.routes.metrics import blueprint as metrics
 from api.routes.recording import blueprint as recording
 from api.routes.records import blueprint as records
 from api.routes.subjects import blueprint as subjects
@@ -10,4 +11,4 @@ from api.routes.tiles import blueprint as tiles
 from api.routes.verify import blueprint as verify
 from api.routes.webhooks import blueprint as webhooks
 
-BLUEPRINTS = (recording, finding, records, subjects, verify, webhooks, logs, tiles, health)
+BLUEPRINTS = (recording, finding, records, subjects, verify, webhooks, logs, tiles, health, metrics)

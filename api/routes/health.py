@@ -9,7 +9,8 @@ from apiflask import APIBlueprint
 from api.answers import json_answer
 from api.operations import Content, operation
 from api.service import service
-from api.shapes import Health, Readiness
+from api.shapes import DeepHealth, Health, Readiness
+from ledger_service.proofs.canonical import format_time
 
 if TYPE_CHECKING:
     from flask import Response
@@ -22,6 +23,30 @@ blueprint = APIBlueprint("health", __name__)
 def alive() -> Response:
     """Say that the process answers."""
     return json_answer({"alive": True})
+
+
+@blueprint.get("/healthz/deep")
+@operation(
+    blueprint,
+    "healthy",
+    tag="health",
+    answers={
+        200: Content("Every check passed.", DeepHealth),
+        503: Content("A check failed, or could not be made.", DeepHealth),
+    },
+)
+def healthy() -> Response:
+    """Look at what must hold: storage, keys, clock, checkpoints against tiles, promises, anchors.
+
+    The outcome is kept for ten seconds, whoever asks. Reads and proofs go on whatever it says.
+    """
+    found = service().self_check.examine()
+    document = {
+        "healthy": found.healthy,
+        "time": format_time(found.time.replace(microsecond=0)),
+        "checks": [{"name": e.name, "outcome": e.outcome, "detail": e.detail} for e in found.checks],
+    }
+    return json_answer(document, status=200 if found.healthy else 503)
 
 
 @blueprint.get("/readyz")

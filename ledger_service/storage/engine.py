@@ -190,6 +190,24 @@ class Database:
                 self._raise_typed(error)
             self._commit(conn, transaction, step)
 
+    def try_write(self, *, patience_s: float) -> None:
+        """Change a row and undo it, so that whatever keeps writers out is raised; nothing becomes durable.
+
+        Raises StorageBusyError when writers do not take turns within `patience_s`, and what `write` raises.
+        """
+        self._check_process()
+        if self._failure is not None:
+            raise StorageFatalError(after=self._failure.details)
+        with self._turn(patience_s):
+            conn = self._take(self._writers)
+            try:
+                conn.begin()
+                migrations.rewrite_revision(conn)
+            except BaseException as error:  # noqa: BLE001  it is always raised again
+                self._end(conn, self._writers)
+                self._raise_typed(error)
+            self._end(conn, self._writers)
+
     def migrate(self) -> None:
         """Bring the schema to what this program needs; SchemaError when it is that of a newer program."""
         with self.read() as conn:
@@ -262,8 +280,9 @@ class Database:
             raise self._poison(error, step=step) from error
         self._writers.give(conn)
 
-    def _turn(self) -> AbstractContextManager[None]:
-        return nullcontext() if self._lock is None else self._lock.hold(self._wait_s)
+    def _turn(self, wait_s: float | None = None) -> AbstractContextManager[None]:
+        wait_s = self._wait_s if wait_s is None else min(wait_s, self._wait_s)
+        return nullcontext() if self._lock is None else self._lock.hold(wait_s)
 
     def _take(self, pool: ConnectionPool) -> Connection:
         try:

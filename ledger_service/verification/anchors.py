@@ -12,7 +12,7 @@ from ledger_service.proofs.evidence import MAX_ANCHORS, Anchor, Block, Head
 from ledger_service.proofs.types import LeafIndex, RootHash, TreeSize
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection, Row
+    from sqlalchemy import ColumnElement, Connection, Row, Select
 
 PUBLISHED: Final = "published"
 ANCHORED: Final = "anchored"
@@ -67,6 +67,14 @@ def anchored_through(conn: Connection, log_id: int) -> tuple[TreeSize, TreeSize]
     return TreeSize(max(found)), TreeSize(found[1])
 
 
+def anchored_sizes(*, final: bool) -> Select[tuple[int, int]]:
+    """A statement that gives (log, size): the largest anchored size of each log, or the largest final one."""
+    sizes = select(anchors.c.log, func.max(anchors.c.size).label("size")).select_from(_JOINED).where(_HELD)
+    if final:
+        sizes = sizes.where(anchors.c.stage == FINAL, anchors.c.disputed.is_(None))
+    return sizes.group_by(anchors.c.log)
+
+
 def newest_anchor(conn: Connection, log_id: int) -> Anchor | None:
     """The largest anchor of a log that a chain holds as far as we know."""
     size = conn.execute(
@@ -82,14 +90,12 @@ _JOINED: Final = (
 )
 
 
+# A sighting that was reorganized away is marked; a contract without pinned code is not ours yet.
+_HELD: Final = anchor_sightings.c.lost.is_(None) & chain_contracts.c.code_hash.is_not(None)
+
+
 def _stands(log_id: int, index: LeafIndex) -> ColumnElement[bool]:
-    # A sighting that was reorganized away is marked; a contract without pinned code is not ours yet.
-    return (
-        (anchors.c.log == log_id)
-        & (anchors.c.size > index)
-        & anchor_sightings.c.lost.is_(None)
-        & chain_contracts.c.code_hash.is_not(None)
-    )
+    return (anchors.c.log == log_id) & (anchors.c.size > index) & _HELD
 
 
 def _anchor(row: Row[Any]) -> Anchor:

@@ -39,6 +39,7 @@ from ledger_service.wiring.installation import (
     open_checked_database,
 )
 from ledger_service.wiring.kinds import KINDS, LOG_KINDS
+from ledger_service.wiring.self_check import SelfCheck
 from ledger_service.wiring.service import Service
 from ledger_service.wiring.webhooks import build_webhooks
 
@@ -89,6 +90,8 @@ def build(
 
         ledger = writing.ledger
         chain = build_chain_side(settings, database, ledger, files=files, clock=clock, on_fatal=on_fatal)
+    keeper = None if chain is None else chain.keeper
+    logs, alarms = LogReader(database), Alarms(database, clock=clock)
     return Service(
         settings=settings,
         clock=clock,
@@ -99,18 +102,19 @@ def build(
         signers=signers,
         organizations=organizations,
         api_keys=ApiKeys(database, clock=clock, entropy=secrets.token_bytes),
-        logs=LogReader(database),
+        logs=logs,
         archive=archive,
         finder=Finder(database, keyring),
         judge=_build_judge(database, organizations, signers, chain, clock=clock),
-        alarms=Alarms(database, clock=clock),
+        alarms=alarms,
         intake=writing.intake,
         recorder=writing.recorder,
         erasures=_build_erasures(settings, database, keyring, signers, writing.intake, clock=clock),
         bulk_writer=writing.bulk_writer,
         preparer=writing.preparer,
         webhooks=build_webhooks(settings, database, keyring, clock=clock),
-        keeper=None if chain is None else chain.keeper,
+        self_check=SelfCheck(settings, database, logs=logs, alarms=alarms, keeper=keeper, clock=clock),
+        keeper=keeper,
         log_kinds=LOG_KINDS,
     )
 

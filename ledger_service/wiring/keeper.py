@@ -8,6 +8,7 @@ this thread brings checkpoints to the chain, and goes on comparing. Reads never 
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -61,6 +62,7 @@ class Keeper:
         self._refusal: LedgerError | None = NotReadyError(_STARTING)
         self._chain_trouble: LedgerError | None = None
         self._summary: StepSummary | None = None
+        self._looked_at: float | None = None
 
     def start(self) -> None:
         """Begin, in the process that serves."""
@@ -95,6 +97,16 @@ class Keeper:
         return self._chain_trouble
 
     @property
+    def leads(self) -> bool:
+        """Whether this process sequences and anchors, rather than another one."""
+        return self._ledger.leads
+
+    @property
+    def silent_s(self) -> float | None:
+        """Seconds since the last look at the chain that was made, or None before the first."""
+        return None if self._looked_at is None else time.monotonic() - self._looked_at
+
+    @property
     def summary(self) -> StepSummary | None:
         """What the last look at the chain saw, or None before the first."""
         return self._summary
@@ -121,13 +133,17 @@ class Keeper:
             self._settle()
         if not self._ledger.leads:
             # The process that sequences anchors as well: the account has one row of nonces.
-            self._chain_trouble = None
+            self._note_look()
             return
         summary = self._anchorer.step()
         if summary.rolled_back:
             raise summary.rolled_back[0]
         self._summary = summary
+        self._note_look()
+
+    def _note_look(self) -> None:
         self._chain_trouble = None
+        self._looked_at = time.monotonic()
 
     def _settle(self) -> None:
         """Compare; begin to sign if that showed nothing, or if the guard file alone vouches."""

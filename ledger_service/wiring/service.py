@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from ledger_service.verification.log_signers import LogSigners
     from ledger_service.verification.recorder import Pending, Recorded, Recorder
     from ledger_service.wiring.keeper import Keeper
+    from ledger_service.wiring.self_check import SelfCheck
     from ledger_service.wiring.webhooks import Webhooks
 
 # A log that continues another is found at most this much later in a process that has just seen the old one.
@@ -101,6 +102,7 @@ class Service:
     bulk_writer: BulkWriter
     preparer: BulkPreparer
     webhooks: Webhooks
+    self_check: SelfCheck
     keeper: Keeper | None
     log_kinds: Mapping[str, tuple[str, ...]]
     _remembered: dict[tuple[int, str], tuple[LogRow, datetime]] = field(default_factory=dict)

@@ -105,6 +105,7 @@ class Operation:
     query: Mapping[str, str]
     media: str | None
     idempotent: bool
+    operator: bool = False
 
     def __str__(self) -> str:
         """The name, for test ids."""
@@ -160,6 +161,7 @@ def _read(path: str, method: str, entry: Mapping[str, Any]) -> Operation:
         method=method.upper(),
         path=path,
         scope=Scope(scopes[0]) if scopes else None,
+        operator=any("operatorToken" in each for each in entry["security"]),
         owned=(*owned, BODY) if name in _POINTING else owned,
         query={each: _PLAIN[each] for each in required if each in _PLAIN and f"{{{each}}}" not in path},
         media=media,

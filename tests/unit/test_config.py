@@ -84,7 +84,7 @@ def test_every_setting_is_read() -> None:
     untouched = {
         each.name for each in fields(Settings) if getattr(settings, each.name) == getattr(load(), each.name)
     }
-    assert untouched == {"data_dir", "kek_file"}
+    assert untouched == {"data_dir", "kek_file", "operator_token_file"}
     assert settings.kek == bytes(32)
     assert settings.database == "postgresql://ledger@/ledger"
     assert settings.needed_confirmations == 3

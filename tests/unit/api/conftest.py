@@ -84,14 +84,8 @@ def resting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """A service that signs; its chain never answers."""
-    settings = settings_in(tmp_path_factory.mktemp("desk"))
-    install(settings)
-    with build(settings) as service:
-        found = _desk(service)
-        service.start()
-        until(lambda: service.readiness() if service.readiness().ready else None)
+    with signing_desk(tmp_path_factory.mktemp("desk")) as found:
         yield found
-        assert found.undeclared == []
 
 
 @contextmanager
@@ -101,6 +95,19 @@ def resting_desk(folder: Path, **changes: str) -> Iterator[Desk]:
     install(settings)
     with build(settings) as service:
         found = _desk(service)
+        yield found
+        assert found.undeclared == []
+
+
+@contextmanager
+def signing_desk(folder: Path, **changes: str) -> Iterator[Desk]:
+    """A service in `folder` that signs, with these settings; its chain never answers."""
+    settings = settings_in(folder, **changes)
+    install(settings)
+    with build(settings) as service:
+        found = _desk(service)
+        service.start()
+        until(lambda: service.readiness() if service.readiness().ready else None)
         yield found
         assert found.undeclared == []
 

@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 # Public calls take a key as well, since some answer more with one.
 SECURITY: tuple[list[dict[str, list[str]]], ...] = (
     [{}, {"apiKey": []}],
+    [{"operatorToken": []}],
     *([{"apiKey": [scope.value]}] for scope in Scope),
 )
 STEERING = {"publish_digest", "supersedes", "purchase", "reason"}
-EVERYWHERE_REFUSED = {400, 429, 503}
+EVERYWHERE_REFUSED = {400, 401, 429, 503}
 SUCCESS = {200, 201, 202, 204}
 NOT_DESCRIBED = {"openapi.spec", "static"}
 
@@ -102,6 +103,8 @@ def test_the_calls_of_the_design_are_there(document: Any) -> None:
         "/logs/{org}/{collection}/tile/{place}",
         "/logs/{org}/{collection}/vkeys",
         "/healthz",
+        "/healthz/deep",
+        "/metrics",
         "/readyz",
     }
     assert wanted <= document["paths"].keys()
