@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from ledger_service.cli.exits import FAILED, USAGE, exit_of
-from ledger_service.errors import LedgerError
+from ledger_service.cli.problems import describe_problem
+from ledger_service.errors import InternalError, LedgerError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -89,9 +93,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except click.Abort:
         click.echo("Stopped.", err=True)
         return FAILED
-    except LedgerError as error:
-        click.echo(f"audit-ledger: {error.text} [{error.code}]{_details(error)}", err=True)
-        return exit_of(error)
+    except Exception as error:  # noqa: BLE001  a traceback tells its reader nothing and may show what is private
+        named = _named(error)
+        click.echo(f"audit-ledger: {named.text} [{named.code}]{_details(named)}", err=True)
+        return exit_of(named)
     return ended if isinstance(ended, int) else 0
 
 
@@ -100,5 +105,28 @@ def main() -> None:
     sys.exit(run())
 
 
+def _named(error: Exception) -> LedgerError:
+    """An error of ours as it is; a file that does not serve is wrong usage; what nobody foresaw has kind and place."""
+    if isinstance(error, LedgerError):
+        return error
+    if isinstance(error, OSError):
+        named = error.filename is not None
+        return (
+            UsageError(f"{os.fsdecode(error.filename)}: {error.strerror}.")
+            if named
+            else LedgerError(f"{error}.")
+        )
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(place.filename).name}, line {place.lineno}"
+    return InternalError(f"This is a defect: {type(error).__name__} in {where}. Please report it.")
+
+
 def _details(error: LedgerError) -> str:
-    return "".join(f"\n  {name}: {value}" for name, value in error.details.items())
+    lines = []
+    for name, value in error.details.items():
+        if name == "fields" and isinstance(value, list):
+            lines += [describe_problem(each) for each in value]
+        else:
+            text = ", ".join(map(str, value)) if isinstance(value, list) else value
+            lines.append(f"{name}: {text}")
+    return "".join(f"\n  {line}" for line in lines)

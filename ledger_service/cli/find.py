@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import click
 
 from ledger_service.cli.output import json_option, say_json, say_table
-from ledger_service.cli.remote import Remote, read_key, remote_options
+from ledger_service.cli.remote import Remote, remote_options, required_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,13 +45,13 @@ def find(
     if ref == "-":
         ref = sys.stdin.readline().rstrip("\n")
     asked = {"ref": ref, "kind": kind, "stage": stage, "status": status, "from": since, "to": until}
-    remote = Remote(url, read_key(key_file))
+    remote = Remote(url, required_key(key_file))
     given = {name: text for name, text in asked.items() if text is not None}
     found = list(_pages(remote, org, given, limit=limit))
     if as_json:
         say_json(found)
     else:
-        say_table(_COLUMNS, [["-" if row[name] is None else row[name] for name in _COLUMNS] for row in found])
+        say_table(_COLUMNS, [[row[name] for name in _COLUMNS] for row in found])
 
 
 def _pages(remote: Remote, org: str, asked: dict[str, str], *, limit: int) -> Iterator[dict[str, Any]]:
@@ -60,7 +60,7 @@ def _pages(remote: Remote, org: str, asked: dict[str, str], *, limit: int) -> It
     cursor: str | None = None
     while left:
         query = {**asked, "limit": str(min(left, _LARGEST_PAGE)), **({"cursor": cursor} if cursor else {})}
-        page = json.loads(remote.get(f"/v1/orgs/{org}/records?{urlencode(query)}"))
+        page = json.loads(remote.get(f"/v1/orgs/{quote(org, safe='')}/records?{urlencode(query)}"))
         yield from page["records"]
         left -= len(page["records"])
         cursor = page["cursor"]

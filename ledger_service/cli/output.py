@@ -30,11 +30,12 @@ def say_json(document: object) -> None:
 def say_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a table that a terminal shows nicely and a pipe gets plainly."""
     console = Console(highlight=False)
+    cells = [["-" if cell is None else str(cell) for cell in row] for row in rows]
     if not console.is_terminal:
-        for row in rows:
-            click.echo("\t".join(str(cell) for cell in row))
+        for row in cells:
+            click.echo("\t".join(row))
         return
     table = Table(*columns, box=None, header_style="bold", pad_edge=False)
-    for row in rows:
-        table.add_row(*(str(cell) for cell in row))
+    for row in cells:
+        table.add_row(*row)
     console.print(table)

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import click
 
-from ledger_service.cli.remote import Remote, read_key, remote_options
+from ledger_service.cli.remote import Remote, read_key, remote_options, required_key
 
 
 @click.command(
@@ -25,7 +25,7 @@ def proof(record_id: str, *, fields: str | None, out: str | None, url: str, key_
     Without --fields the contents stay hidden and anyone may fetch it.
     """
     query = f"?fields={quote(fields, safe=',')}" if fields else ""
-    remote = Remote(url, read_key(key_file))
+    remote = Remote(url, required_key(key_file) if fields else read_key(key_file))
     evidence = remote.get(f"/v1/records/{quote(record_id, safe='')}/evidence{query}")
     if out is None:
         click.echo(evidence, nl=not evidence.endswith(b"\n"))

@@ -7,6 +7,7 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
+from urllib.parse import quote
 
 import click
 from rich.console import Console
@@ -14,11 +15,12 @@ from rich.progress import Progress as Bar
 
 from ledger_service.cli.exits import DONE, FAILED
 from ledger_service.cli.output import json_option, say_json
-from ledger_service.cli.remote import Remote, read_key, remote_options
+from ledger_service.cli.problems import describe_problem
+from ledger_service.cli.remote import Remote, remote_options, required_key
 from ledger_service.cli.row_file import Row, RowFile
 from ledger_service.cli.upload import Progress, Upload
 from ledger_service.clock import SystemClock
-from ledger_service.errors import LedgerError, UsageError
+from ledger_service.errors import LedgerError
 from ledger_service.records.bulk import ROW_KEY, take_row_key
 from ledger_service.records.payload_text import parse_object
 from ledger_service.wiring.kinds import KINDS
@@ -42,7 +44,7 @@ _KINDS: Final = {kind.word: kind for kind in KINDS.all() if kind.word is not Non
 )
 @click.argument("org")
 @click.option(
-    "--from", "source", required=True, type=click.Path(dir_okay=False, allow_dash=True),
+    "--from", "source", required=True, type=click.Path(exists=True, dir_okay=False, allow_dash=True),
     help="File with one JSON object a line, or CSV with a header if its name ends in .csv; - reads lines from "
     "standard input.",
 )  # fmt: skip
@@ -84,16 +86,15 @@ def record(
         rows = RowFile(path, _KINDS[word])
         if dry_run:
             ctx.exit(_dry_run(rows, as_json=as_json))
-        if key_file is None:
-            raise UsageError("Recording needs --key-file.")
+        api_key = required_key(key_file)
         key = idempotency_key or f"file-{rows.digest()[:32]}"
         beside = None if source == "-" else path
-        collection = f"/v1/orgs/{org}/{word}"
+        collection = f"/v1/orgs/{quote(org, safe='')}/{word}"
         progress = Progress.load(_beside(beside, ".progress.json"), key=key, target=url + collection)
         errors = _beside(beside, ".errors.ndjson")
         with _Report(total=sum(1 for _ in rows.rows()), done=progress.confirmed, as_json=as_json) as report:
             Upload(
-                Remote(url, read_key(key_file)),
+                Remote(url, api_key),
                 f"{collection}/bulk",
                 rows,
                 progress,
@@ -177,5 +178,5 @@ class _Report:
             self._shown += 1
             words = f"line {told['line']}: {told['detail']} [{told['code']}]"
             problems = told.get("errors", {}).get("fields", ())
-            words += "".join(f"\n  {each['field']}: {each['problem']}" for each in problems)
+            words += "".join(f"\n  {describe_problem(each)}" for each in problems)
             self._bar.console.print(words, markup=False)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import stat
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -23,6 +26,7 @@ F = TypeVar("F", bound="Callable[..., Any]")
 DEFAULT_URL: Final = "http://127.0.0.1:8080"
 _TIMEOUT_S: Final = 600
 _FIRST_FAILURE: Final = 400
+_OPEN_TO_OTHERS: Final = 0o077
 
 
 def remote_options(command: F) -> F:
@@ -41,10 +45,37 @@ def read_key(path: str | None) -> str | None:
     if path is None:
         return None
     try:
-        text = sys.stdin.readline() if path == "-" else Path(path).read_text(encoding="ascii")
+        text = sys.stdin.readline() if path == "-" else _read_key_file(Path(path))
     except (OSError, UnicodeDecodeError) as error:
         raise errors.UsageError(f"The key file {path} cannot be read.") from error
-    return text.strip()
+    key = text.partition("\n")[0].strip()
+    if not (key.isascii() and key.isprintable() and key and " " not in key):
+        raise errors.UsageError(f"The first line of the key file {path} is not an API key.")
+    return key
+
+
+def required_key(path: str | None) -> str:
+    """The API key that `read_key` reads; raises UsageError without a path."""
+    key = read_key(path)
+    if key is None:
+        raise errors.UsageError("This needs an API key: name the file that holds it with --key-file.")
+    return key
+
+
+@contextmanager
+def repeatable(key: str) -> Iterator[None]:
+    """Should the write in this block fail, say under which key to ask again: it may have happened."""
+    try:
+        yield
+    except errors.LedgerError as error:
+        raise type(error)(error.text, **error.details, idempotency_key=key) from error
+
+
+def _read_key_file(path: Path) -> str:
+    with path.open(encoding="ascii") as file:
+        if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & _OPEN_TO_OTHERS:
+            click.echo(f"audit-ledger: others may read the key in {path}: chmod 600 {path}", err=True)
+        return file.readline()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +101,32 @@ class Remote:
             for line in answer:
                 yield json.loads(line)
 
+    def _connection(self) -> tuple[http.client.HTTPConnection, str]:
+        """A connection not yet made, and the path under which the service answers."""
+        try:
+            parts = urlsplit(self.url)
+            port = parts.port
+        except ValueError:
+            raise errors.UsageError(f"{self.url} is not an http or https address.") from None
+        kind = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}.get(parts.scheme)
+        plain = self.url.isascii() and self.url.isprintable() and " " not in self.url
+        if kind is None or not parts.hostname or not plain:
+            raise errors.UsageError(f"{self.url} is not an http or https address.")
+        return kind(parts.hostname, port, timeout=_TIMEOUT_S), parts.path.rstrip("/")
+
     def _answer(
         self, method: str, path: str, *, body: bytes | Iterable[bytes] | None, headers: Mapping[str, str]
     ) -> http.client.HTTPResponse:
-        parts = urlsplit(self.url)
-        kind = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}.get(parts.scheme)
-        if kind is None or not parts.hostname:
-            raise errors.UsageError(f"{self.url} is not an http or https address.")
-        connection = kind(parts.hostname, parts.port, timeout=_TIMEOUT_S)
+        connection, base = self._connection()
         authorization = {"Authorization": f"Bearer {self.key}"} if self.key else {}
         try:
-            connection.request(
-                method, parts.path.rstrip("/") + path, body=body, headers={**headers, **authorization}
-            )
+            connection.request(method, base + path, body=body, headers={**headers, **authorization})
             answer = connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
-            raise errors.NotReadyError(f"No service answers at {self.url}: {error}") from error
+            why = error.strerror if isinstance(error, OSError) and error.strerror else error
+            raise errors.NotReadyError(
+                f"No service answers at {self.url}: {why}. Is `audit-ledger serve` running? --url names another."
+            ) from error
         if answer.status >= _FIRST_FAILURE:
             raise named_error(answer.read())
         found: http.client.HTTPResponse = answer

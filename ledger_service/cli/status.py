@@ -8,8 +8,7 @@ from urllib.parse import quote
 
 import click
 
-from ledger_service.cli.remote import Remote, read_key, remote_options
-from ledger_service.errors import UsageError
+from ledger_service.cli.remote import Remote, remote_options, repeatable, required_key
 from ledger_service.proofs.entry import parse_entry
 from ledger_service.proofs.receipt import parse_receipt
 from ledger_service.records.reasons import REASONS
@@ -38,12 +37,12 @@ def status(
 
     A completion is suspended, made active again, or revoked for good; a data set is withdrawn for good.
     """
-    if key_file is None:
-        raise UsageError("Changing a status needs --key-file.")
+    remote = Remote(url, required_key(key_file))
     key = idempotency_key or f"status-{secrets.token_hex(16)}"
     headers = {"Content-Type": "application/json", "Idempotency-Key": key}
     body = {"state": state, "reason": reason} | ({"since": since} if since else {})
     path = f"/v1/records/{quote(record_id, safe='')}/status"
-    code, answer = Remote(url, read_key(key_file)).post(path, json.dumps(body).encode(), headers=headers)
+    with repeatable(key):
+        code, answer = remote.post(path, json.dumps(body).encode(), headers=headers)
     said = json.loads(answer)["id"] if code == _PENDING else parse_entry(parse_receipt(answer).entry).claim.id
     click.echo(said)

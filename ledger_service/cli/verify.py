@@ -12,7 +12,7 @@ import click
 from ledger_service.cli.output import json_option
 from ledger_service.clock import SystemClock
 from ledger_service.errors import LedgerError, MalformedError, UsageError
-from ledger_service.proofs.canonical import decode, encode, parse_time
+from ledger_service.proofs.canonical import JsonValue, decode, encode, parse_time
 from ledger_service.proofs.evidence import EVIDENCE_VERSION, Evidence, format_evidence
 from ledger_service.proofs.fields import disclose_fields
 from ledger_service.proofs.policy import Policy, parse_policy
@@ -60,8 +60,7 @@ def verify(
     FILE is the evidence or the receipt. With EVIDENCE given as well, FILE is the data that it is about.
     Keys, policy and trust file must come from somewhere other than the server under audit.
     """
-    document = _read(evidence_file or file)
-    digest = _digest(file) if evidence_file else None
+    document, digest = _sort_out(file, evidence_file)
     verdict = verify_evidence(
         as_evidence(document),
         policy=_load_policy(Path(policy)),
@@ -77,6 +76,26 @@ def verify(
     else:
         click.echo(describe_verdict(verdict), nl=False)
     ctx.exit(exit_code(verdict.result))
+
+
+def _sort_out(file: str, evidence_file: str | None) -> tuple[bytes, bytes | None]:
+    """The document to judge, and the digest of the data beside it, in whichever order the two were named."""
+    document = _read(evidence_file or file)
+    if evidence_file is None:
+        return document, None
+    if _version(document) is None and _version(other := _read(file)) is not None:
+        return other, _digest(evidence_file)
+    return document, _digest(file)
+
+
+def _version(document: bytes) -> JsonValue:
+    """Which kind of document it says it is; None for what is neither evidence nor a receipt."""
+    try:
+        value = decode(document.removesuffix(b"\n"))
+    except MalformedError:
+        return None
+    version = value.get("v") if isinstance(value, dict) else None
+    return version if version in {EVIDENCE_VERSION, RECEIPT_VERSION} else None
 
 
 def as_evidence(document: bytes) -> bytes:
@@ -119,11 +138,17 @@ def _digest(path: str) -> bytes:
 
 
 def _load_policy(path: Path) -> Policy:
-    return parse_policy(_read_trusted(path))
+    try:
+        return parse_policy(_read_trusted(path))
+    except MalformedError as error:
+        raise UsageError(f"{path} is not a policy: {error.text}") from error
 
 
 def _load_trust(path: Path) -> Trust:
-    return parse_trust(_read_trusted(path).removesuffix(b"\n"))
+    try:
+        return parse_trust(_read_trusted(path).removesuffix(b"\n"))
+    except MalformedError as error:
+        raise UsageError(f"{path} is not a trust file: {error.text}") from error
 
 
 def _read_trusted(path: Path) -> bytes:
@@ -148,6 +173,8 @@ def _moment(text: str | None, *, name: str) -> datetime | None:
 def _chain_view(node: str | None) -> ChainView | None:
     if node is None:
         return None
+    if not node.startswith(("http://", "https://")):
+        raise UsageError(f"{node} is not the http or https address of a node.")
     # Loaded only here: the chain libraries take longer to load than a verdict takes.
     from ledger_service.chain.observer import observe_node  # noqa: PLC0415
 
