@@ -17,6 +17,7 @@ from api.edge import build_edge
 from api.frame import frame
 from api.operations import OPERATOR, SECURITY, finish_document
 from api.routes import BLUEPRINTS
+from api.web.rendering import prepare
 from ledger_service.config import settings_from_environment
 from ledger_service.wiring import build
 from ledger_service.wiring.events import configure_events
@@ -53,7 +54,15 @@ def create_app(service: Service | None = None) -> APIFlask:
         service.start()
         # Gunicorn ends its worker by leaving the interpreter, after the last request.
         atexit.register(service.stop)
-    app = APIFlask("api", title="audit-ledger", version=version("audit-ledger"), docs_path=None)
+    app = APIFlask(
+        "api",
+        title="audit-ledger",
+        version=version("audit-ledger"),
+        docs_path=None,
+        # Files of pages are served under addresses that name their content.
+        static_folder=None,  # type: ignore[arg-type]
+        template_folder="web/templates",
+    )
     app.config.update(
         OPENAPI_VERSION="3.1.0",
         DESCRIPTION=_DESCRIPTION,
@@ -70,12 +79,13 @@ def create_app(service: Service | None = None) -> APIFlask:
     app.url_map.merge_slashes = False
     edge = build_edge(service)
     services.attach(app, service, edge)
+    prepare(app)
     app.spec_processor(finish_document)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     frame(app, edge)
     if proxies := service.settings.trusted_proxies:
-        # Of the forwarded headers the caller's address alone is believed.
-        believing = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=0, x_host=0, x_port=0, x_prefix=0)
+        # Of the forwarded headers the caller's address and scheme are believed, no host and no prefix.
+        believing = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=0, x_port=0, x_prefix=0)
         app.wsgi_app = believing  # type: ignore[method-assign]  # Flask's own place for middleware
     return app

@@ -27,7 +27,7 @@ _STATUSES: Final[Mapping[HTTPStatus, tuple[type[errors.LedgerError], ...]]] = {
         errors.WebhookUrlError,
     ),
     HTTPStatus.UNAUTHORIZED: (errors.UnauthenticatedError,),
-    HTTPStatus.FORBIDDEN: (errors.ScopeMissingError,),
+    HTTPStatus.FORBIDDEN: (errors.ForeignFormError, errors.ScopeMissingError),
     HTTPStatus.NOT_FOUND: (
         errors.NotFoundError,
         errors.UnknownKeyError,

@@ -18,6 +18,7 @@ from api.auth import admit
 from api.errors import problem_response
 from api.operations import query_of
 from api.parsing import check_query
+from api.web.error_pages import error_page, wants_page
 from ledger_service.errors import (
     BadRequestError,
     BodyTooLargeError,
@@ -37,17 +38,19 @@ _log: Final = structlog.get_logger("api")
 
 _DAY_S: Final = 86_400
 _PERSON: Final = re.compile(r"(/subjects/).*", re.DOTALL | re.IGNORECASE)
-# Nothing served here is a page: no script, style, frame or image of anybody may run in its name.
 _HEADERS: Final = (
-    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
+)
+# What is no page: no script, style, frame or image of anybody may run in its name. Pages bring their own.
+_NO_PAGE: Final = (
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
     ("Cross-Origin-Resource-Policy", "cross-origin"),
 )
 
 
-# One answers whoever asks, for it costs nothing; the other knows no API keys and looks at its caller itself.
-_APART: Final = frozenset({"health.alive", "metrics.metrics"})
+# Two answer whoever asks, for they cost nothing; the other knows no API keys and looks at its caller itself.
+_APART: Final = frozenset({"health.alive", "metrics.metrics", "pages.static"})
 
 
 def frame(app: APIFlask, edge: Edge) -> None:
@@ -88,6 +91,8 @@ def _end(response: Response, safety: tuple[tuple[str, str], ...], *, took_s: flo
     headers = response.headers
     for name, value in safety:
         headers[name] = value
+    for name, value in _NO_PAGE:
+        headers.setdefault(name, value)
     headers["X-Request-Id"] = g.request_id
     if "Cache-Control" not in headers:
         headers["Cache-Control"] = "no-store"
@@ -104,8 +109,13 @@ def _end(response: Response, safety: tuple[tuple[str, str], ...], *, took_s: flo
     return response
 
 
+def _answer(error: LedgerError) -> Response:
+    """An error as a problem, or as a page to whoever asked for a page."""
+    return error_page(error) if wants_page() else problem_response(error)
+
+
 def _answer_error(error: LedgerError) -> Response:
-    response = problem_response(error)
+    response = _answer(error)
     if response.status_code >= 500:  # noqa: PLR2004  the first status that is our fault
         _log.error("failed", id=g.request_id, code=error.code, detail=error.text, details=error.details)
     return response
@@ -114,18 +124,18 @@ def _answer_error(error: LedgerError) -> Response:
 def _answer_http_error(error: HTTPException) -> Response:
     """Answer what Werkzeug refuses before a route runs."""
     if isinstance(error, NotFound):
-        return problem_response(NotFoundError())
+        return _answer(NotFoundError())
     if isinstance(error, MethodNotAllowed):
-        response = problem_response(MethodNotAllowedError())
+        response = _answer(MethodNotAllowedError())
         response.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
         return response
     if isinstance(error, RequestEntityTooLarge):
-        return problem_response(BodyTooLargeError())
+        return _answer(BodyTooLargeError())
     if error.code is not None and error.code < 500:  # noqa: PLR2004
-        return problem_response(BadRequestError())
-    return problem_response(InternalError())
+        return _answer(BadRequestError())
+    return _answer(InternalError())
 
 
 def _answer_defect(error: Exception) -> Response:
     _log.error("defect", id=g.request_id, kind=type(error).__name__, exc_info=error)
-    return problem_response(InternalError())
+    return _answer(InternalError())

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from ledger_service.config import Settings
 
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-_VERIFYING: Final = "verify.verify"
+# A record's page shows a verdict, which costs what any verdict costs.
+_VERIFYING: Final = frozenset({"verify.verify", "pages_verify.verify_here", "pages.record"})
 _MOST_KEYS: Final = 16_384
 _LONGEST_ADDRESS: Final = 64
 # Whoever has one IPv6 address has at least the 2^64 of its network.
@@ -48,7 +49,7 @@ class Limits:
 
     def charge_key(self, key: str) -> None:
         """Charge the present request to an API key; raises RateLimitedError."""
-        if request.endpoint == _VERIFYING:
+        if request.endpoint in _VERIFYING:
             self._verifications.spend(key)
         elif request.method in _READING:
             self._reads.spend(key)
@@ -57,7 +58,7 @@ class Limits:
 
     def charge_address(self) -> None:
         """Charge the present request to the address that it comes from; raises RateLimitedError."""
-        budget = self._verifications if request.endpoint == _VERIFYING else self._anonymous
+        budget = self._verifications if request.endpoint in _VERIFYING else self._anonymous
         budget.spend(address_of(request.remote_addr))
 
     def check_guess(self, credential: str) -> None:

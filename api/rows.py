@@ -101,17 +101,22 @@ class Results:
         self._csv = media == CSV
 
     def write(self, results: Iterator[LineResult], spool: Spool) -> None:
-        """Put every result into the spool, and as its last line why the rest has none, if that is so."""
+        """Put every line into the spool, until nobody reads it any more."""
         if self._csv:
             spool.put(format_cells(_COLUMNS))
+        for line in self.lines(results):
+            spool.put(self._format(line))
+            if spool.abandoned:
+                return
+
+    def lines(self, results: Iterator[LineResult]) -> Iterator[dict[str, object]]:
+        """What became of every row, and as the last line why the rest has no answer, if that is so."""
         row = 0
         failure: LedgerError | None
         try:
             for result in results:
                 row = result.line
-                spool.put(self._format(self._describe(result)))
-                if spool.abandoned:
-                    return
+                yield self._describe(result)
             failure = self._rows.failure
         except LedgerError as error:
             failure = error
@@ -119,7 +124,7 @@ class Results:
             _log.error("defect", kind=type(error).__name__, exc_info=error)
             failure = InternalError()
         if failure is not None:
-            spool.put(self._format(_describe_failure(row + 1, failure)))
+            yield _describe_failure(row + 1, failure)
 
     def _describe(self, result: LineResult) -> dict[str, object]:
         outcome = result.outcome

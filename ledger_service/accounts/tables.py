@@ -31,6 +31,19 @@ api_keys = Table(
     instant("revoked", nullable=True),
 )
 
+# Who has signed in on the pages. A row is deleted when its session ends: what was is told by account_events.
+sessions = Table(
+    "sessions",
+    metadata,
+    row_id(),
+    # Of the token only its hash: who reads the database cannot take a session over.
+    blob("token_sha256", unique=True),
+    integer("key", ForeignKey("api_keys.id"), index=True),
+    instant("began"),
+    instant("used"),
+    sqlite_autoincrement=True,
+)
+
 # Written in the transaction of the change that it tells of.
 account_events = Table(
     "account_events",

@@ -91,6 +91,7 @@ _FAILURES: Final[tuple[type[errors.LedgerError], ...]] = (
     errors.ChainFileInUseError,
     errors.RpcError,
     errors.OrganizationExistsError,
+    errors.ForeignFormError,
     errors.UnknownKeyError,
     errors.NotFoundError,
     errors.BodyTooLargeError,

@@ -33,6 +33,13 @@ class ScopeMissingError(LedgerError):
     message = "The API key lacks the scope that this call needs."
 
 
+class ForeignFormError(LedgerError):
+    """A form that another site made a browser send, or that was made for another session."""
+
+    code = "foreign_form"
+    message = "This form was not made here for you, or it is too old. Open the page again."
+
+
 class UnknownKeyError(LedgerError):
     """A key prefix that no key of the installation has."""
 

@@ -33,6 +33,7 @@ from ledger_service.proofs.status import ACTIVE, AsOf, StatusChange, StatusState
 from ledger_service.proofs.tlog_proof import TlogProof
 from ledger_service.records.history import RecordRow, find_record, open_record, waiting_entry
 from ledger_service.verification.anchors import anchor_stage, anchored_size, anchors_at
+from ledger_service.verification.relatives import Relatives, relatives_of
 from ledger_service.verification.stages import ACCEPTED, SEQUENCED
 from ledger_service.verification.status import StatusSigner, published_changes, state_statement
 
@@ -105,6 +106,12 @@ class Archive:
                 entry=entry,
                 in_contracts=() if index is None else changes_of(conn, found.row.log_id, index),
             )
+
+    def relatives(self, record_id: str) -> Relatives:
+        """The published records that a record is tied to, for anyone; raises NotFoundError."""
+        with self._database.read() as conn:
+            found = _Found.find(conn, record_id, org_id=None)
+            return relatives_of(conn, found.row.record, log_id=found.row.log_id, size=found.view.size)
 
     def receipt(self, record_id: str, *, org_id: int) -> bytes:
         """The receipt as its writer got it, for the record's organization.

@@ -11,6 +11,7 @@ from ledger_service.chain.anchor_store import AnchorStore
 from ledger_service.chain.anchorer import Anchorer, AnchorOptions
 from ledger_service.chain.client import Node
 from ledger_service.chain.guard import HighWaterGuard
+from ledger_service.chain.mempool import Mempool
 from ledger_service.chain.observer import NodeView
 from ledger_service.chain.pins import ChainPins
 from ledger_service.chain.rollback import compare_with_chain
@@ -18,7 +19,7 @@ from ledger_service.chain.rpc import JsonRpc
 from ledger_service.chain.status_audit import audit_states
 from ledger_service.chain.status_store import StatusStore
 from ledger_service.chain.stored_logs import StoredLogs
-from ledger_service.errors import ChainUnavailableError, RollbackDetectedError
+from ledger_service.errors import ChainError, ChainUnavailableError, RollbackDetectedError
 from ledger_service.wiring.installation import chain_url, guard_file, load_publisher
 from ledger_service.wiring.keeper import Keeper
 
@@ -43,10 +44,14 @@ CONTRACTS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class ChainSide:
-    """What looks at the chain for verdicts, and what anchors."""
+    """What looks at the chain for verdicts, and what anchors.
+
+    `gas_used(tx_hash)` is what a transaction cost, None while the node does not say.
+    """
 
     view: NodeView
     keeper: Keeper
+    gas_used: Callable[[bytes], int | None]
 
 
 def build_chain_side(
@@ -99,7 +104,22 @@ def build_chain_side(
         poll_s=settings.chain_poll_s,
         on_fatal=on_fatal,
     )
-    return ChainSide(NodeView(node, artifacts=tuple(artifacts.values())), keeper)
+    view = NodeView(node, artifacts=tuple(artifacts.values()))
+    return ChainSide(view, keeper, _gas_reader(Mempool(node.rpc), keeper))
+
+
+def _gas_reader(mempool: Mempool, keeper: Keeper) -> Callable[[bytes], int | None]:
+    def gas_used(tx_hash: bytes) -> int | None:
+        if keeper.chain_trouble is not None:
+            # Nobody waits for a node that did not answer a moment ago.
+            return None
+        try:
+            receipt = mempool.receipt(tx_hash)
+        except ChainError:
+            return None
+        return None if receipt is None else receipt.gas_used
+
+    return gas_used
 
 
 def audit_contracts(report: AuditReport, settings: Settings, database: Database, *, clock: Clock) -> None:

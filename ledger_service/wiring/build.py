@@ -11,6 +11,7 @@ import structlog
 
 from ledger_service.accounts.api_keys import ApiKeys
 from ledger_service.accounts.organizations import Organizations
+from ledger_service.accounts.sessions import Sessions
 from ledger_service.chain.alarms import Alarms
 from ledger_service.clock import SystemClock
 from ledger_service.errors import StorageFatalError
@@ -73,14 +74,11 @@ def build(
     Raises SettingsError when there is no installation, KeyFileError, StorageError.
     """
     check_installation(settings)
-    on_fatal = on_fatal or _stay
-    clock = clock or SystemClock()
-    wrapper = load_key_wrapper(settings)
+    on_fatal, clock = on_fatal or _stay, clock or SystemClock()
+    wrapper, database = load_key_wrapper(settings), open_checked_database(settings)
     files = SigningKeyFiles(settings.keys_dir, wrapper)
-    database = open_checked_database(settings)
-    keyring = _build_keyring(database, wrapper)
+    keyring, organizations = _build_keyring(database, wrapper), Organizations(database, clock=clock)
     signers = LogSigners(files, max_delay_s=int(settings.max_accept_delay_s))
-    organizations = Organizations(database, clock=clock)
     archive = _build_archive(database, keyring, kinds=KINDS, signers=signers)
     writing = _build_writing(settings, database, keyring, signers, archive, clock=clock, on_fatal=on_fatal)
     chain = None
@@ -90,8 +88,9 @@ def build(
 
         ledger = writing.ledger
         chain = build_chain_side(settings, database, ledger, files=files, clock=clock, on_fatal=on_fatal)
-    keeper = None if chain is None else chain.keeper
+    keeper, gas_used = (None, _unknown_gas) if chain is None else (chain.keeper, chain.gas_used)
     logs, alarms = LogReader(database), Alarms(database, clock=clock)
+    api_keys, sessions = _build_accounts(database, clock=clock)
     return Service(
         settings=settings,
         clock=clock,
@@ -101,7 +100,8 @@ def build(
         kinds=KINDS,
         signers=signers,
         organizations=organizations,
-        api_keys=ApiKeys(database, clock=clock, entropy=secrets.token_bytes),
+        api_keys=api_keys,
+        sessions=sessions,
         logs=logs,
         archive=archive,
         finder=Finder(database, keyring),
@@ -115,8 +115,14 @@ def build(
         webhooks=build_webhooks(settings, database, keyring, clock=clock),
         self_check=SelfCheck(settings, database, logs=logs, alarms=alarms, keeper=keeper, clock=clock),
         keeper=keeper,
+        gas_used=gas_used,
         log_kinds=LOG_KINDS,
     )
+
+
+def _build_accounts(database: Database, *, clock: Clock) -> tuple[ApiKeys, Sessions]:
+    api_keys = ApiKeys(database, clock=clock, entropy=secrets.token_bytes)
+    return api_keys, Sessions(database, api_keys, clock=clock, entropy=secrets.token_bytes)
 
 
 def _build_judge(
@@ -223,6 +229,12 @@ def _build_erasures(
     # A restored backup holds what was erased since: nothing is served before that is gone again.
     erasures.reapply()
     return erasures
+
+
+def _unknown_gas(tx_hash: bytes) -> int | None:
+    """What a transaction cost where no chain is known."""
+    del tx_hash
+    return None
 
 
 def _stay(error: LedgerError) -> None:

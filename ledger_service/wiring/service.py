@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from ledger_service.accounts.api_keys import ApiKeys
     from ledger_service.accounts.organizations import Organization, Organizations
+    from ledger_service.accounts.sessions import Sessions
     from ledger_service.chain.alarms import Alarms
     from ledger_service.clock import Clock
     from ledger_service.config import Settings
@@ -79,7 +80,8 @@ class Service:
     `start` begins signing and anchoring; reads need no start.
 
     `log_kinds` names, for each collection, the kinds that its logs hold for ever. `keeper` is None where no
-    chain is known; such a service reads.
+    chain is known; such a service reads. `gas_used(tx_hash)` asks the node what a transaction cost; None where it
+    does not know.
     """
 
     settings: Settings
@@ -91,6 +93,7 @@ class Service:
     signers: LogSigners
     organizations: Organizations
     api_keys: ApiKeys
+    sessions: Sessions
     logs: LogReader
     archive: Archive
     finder: Finder
@@ -104,6 +107,7 @@ class Service:
     webhooks: Webhooks
     self_check: SelfCheck
     keeper: Keeper | None
+    gas_used: Callable[[bytes], int | None]
     log_kinds: Mapping[str, tuple[str, ...]]
     _remembered: dict[tuple[int, str], tuple[LogRow, datetime]] = field(default_factory=dict)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ledger_service.accounts.tables import account_events, api_keys, organizations
+from ledger_service.accounts.tables import account_events, api_keys, organizations, sessions
 from ledger_service.storage.engine import Database
 from ledger_service.storage.metadata import metadata
 
@@ -43,6 +43,6 @@ def database(tmp_path: Path) -> Iterator[Database]:
     """Holds the tables of accounts and nothing in them."""
     opened = Database.open(f"sqlite:///{tmp_path / 'ledger.db'}")
     with opened.write("storage.migrate") as conn:
-        metadata.create_all(conn, tables=[organizations, api_keys, account_events])
+        metadata.create_all(conn, tables=[organizations, api_keys, sessions, account_events])
     yield opened
     opened.close()
