@@ -1,8 +1,9 @@
-"""Random histories of status changes against a plain model; the result goes to docs/campaigns.
+"""Random histories of status changes against a plain model, and forged statements; writes a report.
 
-    python -m scripts.campaign_status [--histories 1000] [--seed 1] > docs/campaigns/status-histories.md
+    python -m scripts.campaign_status [--histories 1000] [--seed 1]
 
-Everything is real but the clock: intake, sequencer, archive, status key, and the verifier's verdicts.
+Everything is real but the clock: intake, sequencer, archive, status key, and the verifier's verdicts. Exit code 1: an
+answer was wrong, or a forged statement gave anything but `unknown` or `invalid`.
 """
 
 from __future__ import annotations
@@ -15,35 +16,21 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from scripts.campaign_report import Report, write_report
 from tests.support.small_ledger import SetClock, small_ledger
 from tests.support.status_histories import Histories
 
+PAGE = Path("docs/campaigns/status-histories.md")
 _QUESTIONS = 8
 _ROUNDS = 20
 _IN_ONE_LOG = 100
-_TEXT = """\
-# Status histories
-
-`python -m scripts.campaign_status --histories {histories} --seed {seed}`, {took_s:.0f} s, {date}.
-
-Purchases, completions and data sets in logs of {in_one_log} each are refunded, corrected, suspended, reinstated,
-revoked, withdrawn and superseded at random, half of the status changes in force since earlier; what a kind does not
-allow is tried as well and must be refused. Each record's evidence is then asked {questions} times with random `at` and
-`known_at`, and forged in up to six ways. The model is a list of (state, since, known) for each record.
-
-| | |
-|---|---:|
-| histories | {histories:,} |
-| status changes | {changes:,} |
-| questions | {asked:,} |
-| wrong answers | {wrong} |
-| forged or stale statements | {forged:,} |
-| of them called valid | {valid} |
-
-| forgery | verdicts |
-|---|---|
-{forgeries}
-"""
+_NOTES = (
+    "Purchases, completions and data sets are refunded, corrected, suspended, reinstated, revoked, withdrawn and",
+    f"superseded at random, {_IN_ONE_LOG} in a log, half of the status changes in force since earlier; what a kind",
+    "does not allow is tried as well and must be refused. Each record's evidence is then asked with random `at` and",
+    "`known_at`, and its statement deleted, cut, backdated, exchanged, signed by another, or shown a second too late.",
+    "The model is a list of (state, since, known) for each record.",
+)
 
 
 def main() -> int:
@@ -51,10 +38,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--histories", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    rng, began = random.Random(options.seed), time.monotonic()  # noqa: S311  seeded on purpose
-    changes, wrong, forged = 0, [], Counter[tuple[str, str]]()
-    for _ in range(0, options.histories, _IN_ONE_LOG):
+    asked = parser.parse_args()
+    rng, began = random.Random(asked.seed), time.monotonic()  # noqa: S311  seeded on purpose
+    changes, questions, wrong, forged = 0, 0, [], Counter[tuple[str, str]]()
+    for _ in range(0, asked.histories, _IN_ONE_LOG):
         with tempfile.TemporaryDirectory() as folder, small_ledger(Path(folder), clock=SetClock()) as ledger:
             histories = Histories(ledger, rng)
             for _ in range(4):
@@ -63,21 +50,28 @@ def main() -> int:
                     histories.happen(0.6)
             for position, each in enumerate(histories.all):
                 changes += len(each.steps) - 1
+                questions += _QUESTIONS
                 wrong += histories.wrong_answers(each, questions=_QUESTIONS)
                 forged.update(histories.forgeries(each, histories.all[position - 1]).items())
-    valid = sum(count for (_, result), count in forged.items() if result == "valid")
-    lines = [f"| {name} | {result}: {count:,} |" for (name, result), count in sorted(forged.items())]
-    print(
-        _TEXT.format(
-            histories=options.histories, seed=options.seed, took_s=time.monotonic() - began,
-            date=time.strftime("%Y-%m-%d"), in_one_log=_IN_ONE_LOG, questions=_QUESTIONS, changes=changes,
-            asked=options.histories * _QUESTIONS, wrong=len(wrong), forged=sum(forged.values()), valid=valid,
-            forgeries="\n".join(lines),
-        ),
-        end="",
-    )  # fmt: skip
+    passed = sum(count for (_, result), count in forged.items() if result not in {"unknown", "invalid"})
+    report = Report(
+        title="Status histories",
+        command=f"python -m scripts.campaign_status --histories {asked.histories} --seed {asked.seed}",
+        took_s=time.monotonic() - began,
+        figures={
+            "histories": f"{asked.histories:,}, with {changes:,} changes of status",
+            "questions": f"{questions:,}, answered wrongly {len(wrong)}",
+            "forged, deleted or stale statements": f"{forged.total():,}, neither unknown nor invalid {passed}",
+        },
+        table=[
+            ("statement", "verdict", "times"),
+            *((name, result, f"{count:,}") for (name, result), count in sorted(forged.items())),
+        ],
+        notes=_NOTES,
+    )
+    write_report(PAGE, report)
     print("\n".join(wrong[:20]), file=sys.stderr)
-    return 1 if wrong or valid else 0
+    return int(bool(wrong or passed))
 
 
 if __name__ == "__main__":

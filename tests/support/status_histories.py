@@ -11,12 +11,15 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from ledger_service.credentials.completions import COMPLETION
 from ledger_service.government.datasets import DATASET, EXAMPLE_DATASET
 from ledger_service.marketplace.purchases import EXAMPLE_PURCHASE, PURCHASE
 from ledger_service.marketplace.refunds import EXAMPLE_REFUND, REFUND
 from ledger_service.proofs.canonical import format_time
 from ledger_service.proofs.evidence import format_evidence, parse_evidence
+from ledger_service.proofs.trust import DEFAULT_MAX_STATUS_AGE_S
 from ledger_service.records.corrections import CORRECTION
 from ledger_service.records.intake import Submission
 from ledger_service.records.outcomes import Accepted, Rejected
@@ -174,18 +177,24 @@ class Histories:
         assert another is not None
         first, *rest = status.history
         earlier = replace(first, since=first.since - timedelta(days=1))
+        # Everything about it is right but the key, which nobody has pinned.
+        stranger = StatusSigner(self.ledger.log.origin, Ed25519PrivateKey.generate())
         forged = {
             "deleted": None,
             "exchanged": another,
             "signature exchanged": replace(status, proof=another.proof),
+            "signed by another": stranger.sign(replace(status, history=(first,))),
             "backdated": replace(status, history=(earlier, *rest)),
         }
         if rest:
             forged["cut"] = replace(status, history=(first, *rest[:-1]))
         said = {name: self._judge(replace(evidence, status=each)) for name, each in forged.items()}
-        self.clock.move(90 * 86_400)
+        # One second older than the trust file allows is too old.
+        age_s = int((self.clock.now() - status.as_of.time).total_seconds())
+        more_s = DEFAULT_MAX_STATUS_AGE_S + 1 - age_s
+        self.clock.move(more_s)
         said["stale"] = self._judge(evidence)
-        self.clock.move(-90 * 86_400)
+        self.clock.move(-more_s)
         return said
 
     def _judge(self, evidence: Evidence) -> str:
