@@ -26,6 +26,9 @@ _RECORD_ID: Final = re.compile(r"(?:.*/records/)?([A-Za-z0-9_-]{22,43})(?:[/?#].
 _ASSET_POLICY: Final = (
     "default-src 'none'; script-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
+# The worker that hashes files runs WebAssembly, which a policy must allow by name.
+_WORKER: Final = "verify/digest_worker.js"
+_WORKER_POLICY: Final = _ASSET_POLICY.replace("'self'", "'self' 'wasm-unsafe-eval'")
 
 
 @blueprint.get("/")
@@ -62,7 +65,7 @@ def static(version: str, name: str) -> Response:
     response.vary.add("Accept-Encoding")
     # An address of an older version shows what the file is now: only for as long as a page of then is open.
     response.headers["Cache-Control"] = FOREVER if version == assets.version else BRIEFLY
-    response.headers["Content-Security-Policy"] = _ASSET_POLICY
+    response.headers["Content-Security-Policy"] = _WORKER_POLICY if name == _WORKER else _ASSET_POLICY
     response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
     return response
 

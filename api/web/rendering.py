@@ -13,6 +13,7 @@ from markupsafe import Markup
 from api.web.assets import load_assets
 from api.web.languages import LANGUAGES, PARAMETER, chosen, gettext, language, ngettext
 from api.web.sentences import cause_of, translate_sentence
+from api.web.verify_words import verify_words
 from api.web.words import WORDS, format_number, show_when
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def prepare(app: APIFlask) -> None:
         "here": here,
         "language": language,
         "languages": LANGUAGES.values(),
+        "verify_words": verify_words,
         "word": _word,
     }
 

@@ -16,6 +16,19 @@ FIXED: Final = (
     _("Who presents this: the evidence is a bearer document, and anyone who has it can show it."),
     _("How many entries the log has, and that their bytes are available: neither log nor chain proves it."),
     _("Nothing bounds from below when the entry was made: the anchor is not later than an earlier head."),
+    _("The checkpoint's EIP-712 line could not be checked. The kernel has no Keccak."),
+    _("Who signed the claim: the trust file names no author keys."),
+    _("The file is not the one that the record is about."),
+    _("The disclosed fields do not belong to this entry."),
+    _("The inclusion proof does not lead to the checkpoint's root."),
+    _("A signature does not verify."),
+    _("The checkpoint is of another log than the entry."),
+    _("The schema is not the one that the entry names."),
+    _("The status is another record's."),
+    _("The evidence has no status statement, and silence is not a status."),
+    _("The input is not canonical JSON."),
+    _("The JSON is not in canonical form, or a key is doubled."),
+    _("This browser cannot check Ed25519 signatures here."),
     _("The evidence does not parse."),
     _("The status statement is signed by an unknown key."),
     _("The trust file names no status key of this log."),
@@ -47,7 +60,7 @@ FIXED: Final = (
 )
 """Sentences that are always the same; all but these and the patterns are shown as they are."""
 
-_PATTERNS: Final = (
+PATTERNS: Final = (
     (
         r"The status is the operator's word as of (?P<time>\S+)\.",
         _("The status is the operator's word as of %(time)s."),
@@ -85,7 +98,7 @@ _PATTERNS: Final = (
     ),
     (r"must be a list of 1 to (?P<most>\d+) items", _("must be a list of 1 to %(most)s items")),
 )
-_COMPILED: Final = tuple((re.compile(pattern, re.DOTALL), message) for pattern, message in _PATTERNS)
+_COMPILED: Final = tuple((re.compile(pattern, re.DOTALL), message) for pattern, message in PATTERNS)
 
 # How a verdict begins that one check decided: its number, and what it found.
 _CAUSE: Final = re.compile(r"Step (\d) \(.*?\) (?:failed|could not be checked): (.*)", re.DOTALL)
