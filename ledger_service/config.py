@@ -235,6 +235,13 @@ class Settings:
             " heard of it for this long.",
         ),
     )
+    queue_records: int = field(
+        default=20_000,
+        metadata=_about(
+            whole(1, 1_000_000),
+            "Records that may wait to be stored at a time. A single write beyond is refused, a stream waits.",
+        ),
+    )
     heartbeat_s: float = field(
         default=600.0,
         metadata=_about(seconds(1, 86_400), "A log without new entries signs a fresh checkpoint this often."),

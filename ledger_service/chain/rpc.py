@@ -50,11 +50,17 @@ class _BoundedSession(requests.Session):
 class JsonRpc:
     """One node's JSON-RPC endpoint. Safe to share between threads."""
 
-    __slots__ = ("_provider", "url")
+    __slots__ = ("_provider", "_rest_s", "_resting_until", "url")
 
-    def __init__(self, url: str, *, timeout_s: float = 10.0) -> None:
-        """Remember where the node is; nothing is sent yet. `timeout_s` bounds connecting and each answer."""
+    def __init__(self, url: str, *, timeout_s: float = 10.0, rest_s: float = 0.0) -> None:
+        """Remember where the node is; nothing is sent yet. `timeout_s` bounds connecting and each answer.
+
+        After a request that was not answered, those of the next `rest_s` fail at once: a node that hangs must
+        not keep everybody who would ask it.
+        """
         self.url = url
+        self._rest_s = rest_s
+        self._resting_until = 0.0
         self._provider = HTTPProvider(
             url,
             request_kwargs={"timeout": timeout_s},
@@ -69,9 +75,12 @@ class JsonRpc:
         object, and ChainUnavailableError for anything else that is not a result: no connection, a timeout,
         half an answer. After the latter the request may or may not have had its effect.
         """
+        if time.monotonic() < self._resting_until:
+            raise ChainUnavailableError("The chain's node did not answer a moment ago.", method=method)
         try:
             answer = self._provider.make_request(RPCEndpoint(method), list(params))
         except (requests.RequestException, HTTPError, Web3Exception, OSError, ValueError) as error:
+            self._resting_until = time.monotonic() + self._rest_s
             raise ChainUnavailableError(method=method, cause=type(error).__name__) from error
         if not isinstance(answer, dict):
             raise ChainUnavailableError("The node's answer is not a JSON-RPC answer.", method=method)

@@ -128,6 +128,19 @@ class LedgerThread:
             self._wake.notify()
         return ticket
 
+    def withdraw(self, ticket: Ticket) -> None:
+        """Take back a write that was not begun: raises OverloadedError, and nothing was or will be stored.
+
+        Returns when it was begun: then its ticket tells, or nobody knows.
+        """
+        with self._wake:
+            if ticket not in self._queue:
+                return
+            self._queue.remove(ticket)
+            self._queued -= len(ticket.items)
+            waiting = self._queued
+        raise OverloadedError(waiting=waiting)
+
     def wait_for_room(self, *, timeout_s: float = POLL_S) -> None:
         """Return when something has left the queue, or after the time given."""
         with self._room:

@@ -72,6 +72,8 @@ class Recorder:
         ticket = self._ledger.submit([submission])
         outcomes = ticket.wait_accepted(self._give_up_s)
         if outcomes is None:
+            # What was not begun must not be recorded after its writer was refused.
+            self._ledger.withdraw(ticket)
             raise OutcomeUnknownError
         (outcome,) = outcomes
         if isinstance(outcome, Rejected):

@@ -40,6 +40,10 @@ CONTRACTS: Final = {
     "completions": "CertificateRegistry",
     "datasets": "DataNotary",
 }
+# How long a verdict waits for the chain before it says that it could not look, and for how long the next ones
+# say so without waiting.
+_VERDICT_WAIT_S: Final = 1.0
+_VERDICT_REST_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +69,10 @@ def build_chain_side(
 ) -> ChainSide | None:
     """Build it, or return None before the embedded chain was ever started."""
     try:
-        node = Node(JsonRpc(chain_url(settings)))
+        url = chain_url(settings)
     except ChainUnavailableError:
         return None
+    node = Node(JsonRpc(url))
     source = StoredLogs(database, contracts=CONTRACTS)
     artifacts = {name: load_artifact(name) for name in CONTRACTS.values()}
     account = load_publisher(settings, files)
@@ -104,8 +109,10 @@ def build_chain_side(
         poll_s=settings.chain_poll_s,
         on_fatal=on_fatal,
     )
-    view = NodeView(node, artifacts=tuple(artifacts.values()))
-    return ChainSide(view, keeper, _gas_reader(Mempool(node.rpc), keeper))
+    # Whoever waits for the chain keeps a thread that could answer somebody else.
+    hasty = Node(JsonRpc(url, timeout_s=_VERDICT_WAIT_S, rest_s=_VERDICT_REST_S))
+    view = NodeView(hasty, artifacts=tuple(artifacts.values()))
+    return ChainSide(view, keeper, _gas_reader(Mempool(hasty.rpc), keeper))
 
 
 def _gas_reader(mempool: Mempool, keeper: Keeper) -> Callable[[bytes], int | None]:

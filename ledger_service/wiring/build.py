@@ -177,6 +177,7 @@ def _build_writing(
         heartbeat_s=settings.heartbeat_s,
         alarm=_alarm(on_fatal),
         lease=lease,
+        capacity=settings.queue_records,
     )
     recorder = Recorder(
         ledger, archive, acceptance_signer=signers.acceptance_signer, bound_s=settings.sequence_bound_s

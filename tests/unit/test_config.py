@@ -70,6 +70,7 @@ def test_every_setting_is_read() -> None:
         "sequence_bound_s": "1",
         "max_accept_delay_s": "30",
         "heartbeat_s": "60",
+        "queue_records": "100",
         "lease_s": "5",
         "bulk_batch": "500",
         "seal_workers": "2",

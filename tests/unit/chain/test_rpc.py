@@ -152,3 +152,20 @@ def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     with answering(http(b'{"id":0,"result":7}')) as url:
         assert JsonRpc(url).ask("eth_x") == 7
+
+
+def test_a_node_that_hangs_keeps_only_the_first_who_asks() -> None:
+    """After a request without an answer the next fail at once, and later the node is asked again."""
+    with answering(b"", pause_s=30) as url:
+        hasty = JsonRpc(url, timeout_s=0.3, rest_s=0.5)
+        with pytest.raises(ChainUnavailableError):
+            hasty.ask("eth_chainId")
+        began = time.monotonic()
+        for _ in range(100):
+            with pytest.raises(ChainUnavailableError, match="a moment ago"):
+                hasty.ask("eth_chainId")
+        assert time.monotonic() - began < 0.3
+        hasty._resting_until = time.monotonic()
+        with pytest.raises(ChainUnavailableError) as asked:
+            hasty.ask("eth_chainId")
+        assert asked.value.details["cause"]

@@ -151,6 +151,28 @@ def test_full_queue_refuses_before_it_accepts(
         assert conn.execute(select(func.count()).select_from(records)).scalar_one() == 5
 
 
+def test_a_write_that_was_not_begun_can_be_taken_back(
+    sqlite_ledger: SmallLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever gives up waiting is refused for good or was begun; nothing is stored after a refusal."""
+    gate = Gate(monkeypatch, type(sqlite_ledger.intake), "accept")
+    with running(sqlite_ledger, capacity=2) as (thread, _):
+        begun = thread.submit([sqlite_ledger.submission("begun")])
+        assert gate.entered.wait(WAIT_S)
+        waits = thread.submit([sqlite_ledger.submission("waits") for _ in range(2)])
+        thread.withdraw(begun)
+        with pytest.raises(OverloadedError):
+            thread.withdraw(waits)
+        thread.withdraw(waits)
+        next_one = thread.submit([sqlite_ledger.submission("next") for _ in range(2)])
+        gate.open.set()
+        published(begun)
+        published(next_one)
+        assert waits.wait_accepted(0) is None
+    with sqlite_ledger.database.read() as conn:
+        assert conn.execute(select(func.count()).select_from(records)).scalar_one() == 3
+
+
 def test_one_write_may_be_larger_than_the_queue(sqlite_ledger: SmallLedger) -> None:
     """A write larger than the whole queue goes through when nothing else waits."""
     with running(sqlite_ledger, capacity=2) as (thread, _):
