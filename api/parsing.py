@@ -32,17 +32,25 @@ TIME_SCHEMA: Final = {
 """A moment as the OpenAPI document describes it."""
 
 _IDEMPOTENCY_KEY: Final = re.compile(r"[!-~]{1,255}", re.ASCII)
+BROKEN_BODY: Final = "The body breaks off, or is framed wrongly."
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
 
 
 def read_body(limit: int, *, media: Collection[str] = ("application/json",)) -> bytes:
-    """The body; raises UnsupportedMediaTypeError or, over `limit` bytes, BodyTooLargeError."""
+    """The body; raises UnsupportedMediaTypeError, BodyTooLargeError over `limit` bytes, BadRequestError."""
     check_media(media)
     request.max_content_length = limit
     try:
-        return request.get_data(cache=False)
+        data = request.get_data(cache=False)
     except RequestEntityTooLarge as error:
         raise BodyTooLargeError(limit=limit) from error
+    except Exception as error:
+        # Each server names a body that breaks off, or is framed wrongly, in its own way.
+        raise BadRequestError(BROKEN_BODY) from error
+    if request.content_length is not None and len(data) != request.content_length:
+        # The end of a connection that was cut looks like the end of the body.
+        raise BadRequestError(BROKEN_BODY)
+    return data
 
 
 def check_media(media: Collection[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import orjson
@@ -9,7 +10,13 @@ import structlog
 
 from api.errors import format_problem, status_of
 from api.streams import TOO_LONG, read_lines
-from ledger_service.errors import BodyTooLargeError, InternalError, LedgerError, TooManyRowsError
+from ledger_service.errors import (
+    BadRequestError,
+    BodyTooLargeError,
+    InternalError,
+    LedgerError,
+    TooManyRowsError,
+)
 from ledger_service.records.csv_rows import CsvRows, format_cells, join_records
 from ledger_service.records.outcomes import Acceptable, Rejected, Replayed
 
@@ -62,9 +69,10 @@ class Rows:
                     yield line
         except LedgerError as error:
             self.failure = error
-        # A client that still writes would not read the answer otherwise.
-        while self._stream.read(_PIECE):
-            pass
+        # A client that still writes would not read the answer otherwise; one whose body broke off writes no more.
+        with suppress(BadRequestError):
+            while self._stream.read(_PIECE):
+                pass
 
     def _ndjson(self) -> Iterator[bytes | LedgerError]:
         for line in read_lines(self._stream, limit=LARGEST_PAYLOAD):

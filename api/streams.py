@@ -11,6 +11,9 @@ import tempfile
 import threading
 from typing import IO, TYPE_CHECKING, Final, Protocol
 
+from api.parsing import BROKEN_BODY
+from ledger_service.errors import BadRequestError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -24,6 +27,29 @@ class Readable(Protocol):
     def read(self, size: int, /) -> bytes:
         """Return up to `size` bytes, none at the end."""
         ...
+
+
+class Body:
+    """A request's body: that it breaks off, or is framed wrongly, is its sender's fault and not ours."""
+
+    def __init__(self, stream: Readable, *, length: int | None) -> None:
+        """Read from `stream`, which must give `length` bytes if that was announced."""
+        self._stream = stream
+        self._missing = length
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to `size` bytes, none at the end; raises BadRequestError."""
+        try:
+            data = self._stream.read(size)
+        except Exception as error:
+            # Each server names it in its own way.
+            raise BadRequestError(BROKEN_BODY) from error
+        if self._missing is not None:
+            self._missing -= len(data)
+            if not data and self._missing > 0:
+                # The end of a connection that was cut looks like the end of the body: half a row could be a row.
+                raise BadRequestError(BROKEN_BODY)
+        return data
 
 
 class TooLong:

@@ -20,7 +20,7 @@ from api.parsing import KEY_SCHEMA, check_idempotency_key, check_media, parse_sw
 from api.rows import CSV, LARGEST_PAYLOAD, MOST_ROWS, NDJSON, Results, Rows
 from api.service import service
 from api.shapes import Acceptance, BulkLine, Receipt
-from api.streams import run_aside
+from api.streams import Body, run_aside
 from ledger_service.accounts.scopes import Scope
 from ledger_service.log.bulk_writer import BulkRequest
 from ledger_service.records.intake import Submission
@@ -112,7 +112,7 @@ def _offer(kind: Kind, word: str) -> None:
         request.max_content_length = sys.maxsize
         here = service()
         log = here.log_of(caller.org.id, kind.collection)
-        rows = Rows(request.stream, kind, media=request.mimetype)
+        rows = Rows(Body(request.stream, length=request.content_length), kind, media=request.mimetype)
         write = here.preview_rows if dry_run else here.record_rows
         results = write(BulkRequest(log.target, kind, key, rows.lines()))
         media = CSV if request.accept_mimetypes.best_match((NDJSON, CSV)) == CSV else NDJSON

@@ -106,6 +106,9 @@ def _arguments(settings: Settings, descriptor: int) -> list[str]:
         "--limit-request-line", "4094",
         "--limit-request-fields", "64",
         "--limit-request-field_size", "8190",
+        # Nobody's headers change what path or scheme is asked for; see AUDIT_LEDGER_TRUSTED_PROXIES for addresses.
+        "--forwarded-allow-ips", "",
+        "--forwarder-headers", "",
         "--log-level", "warning",
         "--no-control-socket",
         APPLICATION,

@@ -7,7 +7,8 @@ import threading
 
 import pytest
 
-from api.streams import TOO_LONG, Spool, read_lines, run_aside
+from api.streams import TOO_LONG, Body, Spool, read_lines, run_aside
+from ledger_service.errors import BadRequestError
 
 
 class Dribble:
@@ -41,6 +42,16 @@ class Dribble:
 def test_lines_do_not_depend_on_the_pieces(data: bytes, lines: list[object], step: int) -> None:
     """The same bytes give the same lines however they arrive, and a long line spoils only itself."""
     assert list(read_lines(Dribble(data, step=step), limit=5)) == lines
+
+
+def test_half_a_row_is_no_row() -> None:
+    """Of a body that ends before its announced length, what stands behind the last line's end is not read."""
+    whole = b"size\n104"
+    assert list(read_lines(Body(Dribble(whole, step=3), length=8), limit=5)) == [b"size", b"104"]
+    cut = read_lines(Body(Dribble(whole[:7], step=3), length=8), limit=5)
+    assert next(cut) == b"size"
+    with pytest.raises(BadRequestError):
+        next(cut)
 
 
 def test_a_long_line_is_not_kept() -> None:
