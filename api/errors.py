@@ -80,6 +80,7 @@ _STATUSES: Final[Mapping[HTTPStatus, tuple[type[errors.LedgerError], ...]]] = {
         errors.ClockError,
         errors.CorruptLogError,
         errors.OverloadedError,
+        errors.PapersUnavailableError,
         errors.StoppedError,
         errors.OutcomeUnknownError,
         errors.ChainUnavailableError,

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need and neither PyPI nor npm carries: a PostgreSQL server, the FUSE library,
-# `ip`, and the browser Chromium.
+# `ip`, the browser Chromium, and what draws papers.
 # Installs only what is missing, and only as root on a machine with apt; otherwise prints the one line to run.
 set -eu -o pipefail
 
@@ -23,6 +23,11 @@ has_fuse || missing+=(fuse3)
 { command -v ip || ls /usr/sbin/ip /sbin/ip; } >/dev/null 2>&1 || missing+=(iproute2)
 # Debian's name for it; on other systems CHROMIUM names the program (tests/support/browser.py).
 [ -x "${CHROMIUM:-/usr/bin/chromium}" ] || missing+=(chromium)
+# WeasyPrint sets papers with Pango, in letters of both languages.
+{ ldconfig -p 2>/dev/null || /sbin/ldconfig -p; } | grep -q 'libpangoft2-1\.0\.so' || missing+=(libpangoft2-1.0-0)
+{ ldconfig -p 2>/dev/null || /sbin/ldconfig -p; } | grep -q 'libharfbuzz-subset\.so' || missing+=(libharfbuzz-subset0)
+[ -n "$(fc-list ':family=Noto Sans CJK SC' 2>/dev/null)" ] || missing+=(fontconfig fonts-noto-cjk)
+[ -n "$(fc-list ':family=DejaVu Sans Mono' 2>/dev/null)" ] || missing+=(fonts-dejavu-core)
 
 if [ ${#missing[@]} -eq 0 ]; then
   exit 0

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 blueprint = APIBlueprint("records", __name__)
 
 EVIDENCE: Final = "application/vnd.audit-ledger.evidence+json"
+FIELDS: Final = Parameter("fields", "Private fields to disclose, separated by commas, or `all`. Needs a key.")
 _ALL: Final = "all"
 
 
@@ -141,9 +142,7 @@ def payload(record_id: str) -> Response:
     blueprint,
     "recordEvidence",
     tag="records",
-    parameters=(
-        Parameter("fields", "Private fields to disclose, separated by commas, or `all`. Needs a key."),
-    ),
+    parameters=(FIELDS,),
     problems=(403, 409, 410),
     answers={200: Content("Everything an outsider needs to check the record.", Evidence, (EVIDENCE,))},
 )
@@ -153,16 +152,21 @@ def evidence(record_id: str) -> Response:
     Without `fields` the contents stay hidden and anyone may ask. With them the record's organization may,
     and whoever gets the document can show those fields to anyone.
     """
-    asked = request.args.get("fields")
+    return bytes_answer(read_evidence(record_id), media=EVIDENCE)
+
+
+def read_evidence(record_id: str) -> bytes:
+    """The evidence with the fields that the request asks for, if its caller may have them."""
+    asked = request.args.get(FIELDS.name)
+    archive = service().archive
     if asked is None:
         optional_caller()
-        return bytes_answer(service().archive.evidence(record_id), media=EVIDENCE)
+        return archive.evidence(record_id)
     caller = member_caller(Scope.RECORDS_READ)
     names = None if asked == _ALL else frozenset(asked.split(","))
     if names is not None and not all(names):
         raise BadRequestError("fields must be names separated by commas, or all.")
-    found = service().archive.disclosed_evidence(record_id, names=names, org_id=caller.org.id)
-    return bytes_answer(found, media=EVIDENCE)
+    return archive.disclosed_evidence(record_id, names=names, org_id=caller.org.id)
 
 
 def _in_contract(change: MirroredChange) -> dict[str, object]:

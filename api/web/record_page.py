@@ -62,8 +62,8 @@ class RecordPage:
     commands: tuple[str, ...]
 
 
-def read_record_page(record_id: str) -> RecordPage:
-    """What there is to show of a record; raises NotFoundError."""
+def read_record_page(record_id: str, *, evidence: bytes | None = None) -> RecordPage:
+    """What there is to show of a record, by `evidence` or what anyone may have of it; raises NotFoundError."""
     here = service()
     state = here.archive.state(record_id)
     org, collection = place_of(state.log)
@@ -73,7 +73,7 @@ def read_record_page(record_id: str) -> RecordPage:
         issuer=here.organizations.find(org).name,
         public=parse_entry(state.entry).claim.public,
         relatives=here.archive.relatives(record_id),
-        proof=_proof(record_id),
+        proof=_proof(record_id, evidence),
         pending=_pending(state),
         commands=_commands(state.id, org, collection),
     )
@@ -92,10 +92,10 @@ def site() -> str:
     return f"{request.scheme}://{request.host}"
 
 
-def _proof(record_id: str) -> Proof | None:
+def _proof(record_id: str, document: bytes | None) -> Proof | None:
     here = service()
     try:
-        document = here.archive.evidence(record_id)
+        document = document or here.archive.evidence(record_id)
     except NotSequencedError:
         return None
     verdict = here.judge.judge(document)

@@ -139,6 +139,16 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "refused": _("refused by the contract"),
         "waiting": _("waits for the contract"),
     },
+    "paper": {
+        "purchase/v1": _("Receipt for a purchase"),
+        "refund/v1": _("Receipt for a refund"),
+        "completion/v1": _("Certificate of completion"),
+        "dataset/v1": _("Notarization certificate"),
+        "status/v1": _("Notice of a status change"),
+        "correction/v1": _("Notice of a correction"),
+        "erasure/v1": _("Notice of an erasure"),
+        "opening/v1": _("Opening of the log"),
+    },
     "field": {
         "accepted": _("Accepted"),
         "from": _("From"),

@@ -22,6 +22,7 @@ _EXITS: Final[Mapping[int, tuple[type[errors.LedgerError], ...]]] = {
         errors.StorageUnavailableError,
         errors.PreparationError,
         errors.OverloadedError,
+        errors.PapersUnavailableError,
         errors.RateLimitedError,
         errors.StoppedError,
         errors.OutcomeUnknownError,

@@ -129,3 +129,10 @@ class UsageError(LedgerError):
 
     code = "usage"
     message = "The command was called wrongly."
+
+
+class PapersUnavailableError(LedgerError):
+    """Papers are drawn by libraries of the system that are not there. Everything else works."""
+
+    code = "papers_unavailable"
+    message = "This server cannot draw papers: the library Pango is not installed."
