@@ -9,6 +9,8 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import posixpath
+import re
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -27,6 +29,7 @@ _MEDIA: Final = {
     ".txt": "text/plain; charset=utf-8",
     ".wasm": "application/wasm",
 }
+_IMPORT: Final = re.compile(rb'^(?:import|export|\} from)\b[^;"]*"(\.[^"]+)";$', re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,19 @@ class Assets:
     def url(self, name: str) -> str:
         """The address of a file that is there."""
         return f"/static/{self.version}/{self.find(name).name}"
+
+    def modules(self, name: str) -> list[Asset]:
+        """The scripts that a module needs besides itself, however far down, each once."""
+        found: dict[str, Asset] = {}
+        waiting = [self.find(name)]
+        while waiting:
+            asset = waiting.pop()
+            for target in _IMPORT.findall(asset.content):
+                path = posixpath.normpath(posixpath.join(posixpath.dirname(asset.name), target.decode()))
+                if path != name and path not in found:
+                    found[path] = self.find(path)
+                    waiting.append(found[path])
+        return [found[path] for path in sorted(found)]
 
 
 def integrity_of(content: bytes) -> str:

@@ -35,6 +35,7 @@ def prepare(app: APIFlask) -> None:
     environment.globals |= {
         "asset": _asset,
         "cause_of": cause_of,
+        "preload": _preload,
         "script": _script,
         "stylesheet": _stylesheet,
         "link": link,
@@ -114,6 +115,17 @@ def _script(name: str, *, module: bool = False) -> Markup:
     kind = Markup(' type="module"') if module else Markup(" defer")
     return Markup('<script src="{}" integrity="{}" nonce="{}"{}></script>').format(
         assets.url(name), assets.find(name).integrity, g.nonce, kind
+    )
+
+
+def _preload(name: str) -> Markup:
+    """Ask for all the modules of a script at once, rather than for each when its importer has come."""
+    assets = load_assets()
+    return Markup("").join(
+        Markup('<link rel="modulepreload" href="{}" integrity="{}" nonce="{}">').format(
+            assets.url(each.name), each.integrity, g.nonce
+        )
+        for each in assets.modules(name)
     )
 
 

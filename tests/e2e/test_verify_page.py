@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from playwright.sync_api import Browser, Page
+
+LOADED = "() => performance.getEntriesByType('resource').map(({ name }) => name)"
+AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 
 
 @pytest.fixture(scope="module")
@@ -212,3 +216,27 @@ def test_only_the_worker_runs_wasm(desk: VerifyDesk) -> None:
     allowed = ["'wasm-unsafe-eval'" in each.headers["Content-Security-Policy"] for each in policies]
     assert allowed == [False, False, True]
     assert not any("'unsafe-eval'" in each.headers["Content-Security-Policy"] for each in policies)
+
+
+def test_modules_are_asked_for_at_once(page: Page) -> None:
+    """The page names every module that its script needs, each with the hash of what it must be."""
+    named = set(
+        page.eval_on_selector_all("link[rel=modulepreload][integrity]", "all => all.map(({ href }) => href)")
+    )
+    loaded = {url for url in page.evaluate(LOADED) if url.endswith(".js")}
+    assert {url.rpartition("/")[2] for url in loaded - named} == {"page.js"}
+    assert named < loaded
+
+
+def test_accessible(page: Page, desk: VerifyDesk) -> None:
+    """axe-core finds nothing to object to, before an answer and with each of its parts unfolded."""
+    page.evaluate(AXE.read_text("utf-8"))
+    assert page.evaluate("async () => (await axe.run()).violations") == []
+    for answered, paths in {"genuine": [desk.evidence, desk.file], "not-genuine": [desk.other]}.items():
+        choose(page, *paths)
+        page.locator(
+            f".people-{answered} ~ #server-word, .people-{answered} ~ section #server-word"
+        ).wait_for()
+        for summary in page.locator("#verify-answer details > summary").all():
+            summary.click()
+        assert page.evaluate("async () => (await axe.run()).violations") == []
