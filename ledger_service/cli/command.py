@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
+from click.shell_completion import CompletionItem
 
 from ledger_service.cli.exits import FAILED, USAGE, exit_of
 from ledger_service.cli.problems import describe_problem
@@ -28,17 +29,26 @@ COMMANDS: Final[Mapping[str, str]] = {
     "serve": "Run the service.",
     "chain": "Run the embedded chain's node alone.",
     "record": "Record rows of a file through a running service.",
+    "issue": "Record completions of a file through a running service.",
+    "notarize": "Record files by their digests; they stay where they are.",
     "find": "List and find an organization's records.",
     "erase": "Destroy the contents of a data subject's records.",
     "status": "Change the status of a record.",
+    "revoke": "Take a completion back, for good.",
     "proof": "Fetch the evidence of a record.",
     "verify": "Check evidence, offline.",
     "audit": "Recompute everything from the stored bytes.",
     "trust": "Export what an outsider needs to check evidence.",
     "kek": "The key-encryption key: rotate, retire.",
     "doctor": "Check settings, keys, chain, clock and permissions.",
+    "completion": "Print what makes a shell complete commands and options.",
 }
-_MODULES: Final[Mapping[str, str]] = {"init": "installation", "chain": "chain_node"}
+_MODULES: Final[Mapping[str, str]] = {
+    "init": "installation",
+    "chain": "chain_node",
+    "issue": "record",
+    "revoke": "status",
+}
 
 
 class LazyGroup(click.Group):
@@ -57,6 +67,13 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands that begin so, without loading them."""
+        found = [
+            CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)
+        ]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands without loading them."""
         with formatter.section("Commands"):
@@ -72,7 +89,7 @@ class LazyGroup(click.Group):
     "  export AUDIT_LEDGER_DATA_DIR=$HOME/ledger\n"
     "  audit-ledger init\n"
     '  audit-ledger org create cdnow --name "CDNOW, Inc."\n'
-    "  audit-ledger key create cdnow > cdnow.key\n"
+    "  audit-ledger key create cdnow --out cdnow.key\n"
     "  audit-ledger serve\n",
 )
 @click.version_option(package_name="audit-ledger", message="%(prog)s %(version)s")

@@ -34,10 +34,11 @@ _DONE_BEFORE: Final = 200
 @click.option(
     "--out", type=click.Path(dir_okay=False), help="File for the certificate; standard output without."
 )
+@click.option("--dry-run", is_flag=True, help="Read key and subject, and ask nobody.")
 @remote_options
 def erase(
-    org: str, *, subject_file: str, reason: str, idempotency_key: str | None, out: str | None, url: str,
-    key_file: str | None,
+    org: str, *, subject_file: str, reason: str, idempotency_key: str | None, out: str | None, dry_run: bool,
+    url: str, key_file: str | None,
 ) -> None:  # fmt: skip
     """Destroy the contents of every record of a data subject, for good, and print the certificate.
 
@@ -48,6 +49,11 @@ def erase(
         raise UsageError("Only one of key and subject can come from standard input.")
     remote = Remote(url, required_key(key_file))
     subject = _read_subject(subject_file)
+    if dry_run:
+        click.echo(
+            f"Would destroy the contents of every record in {org} of the subject that was named: {reason}."
+        )
+        return
     if out is not None:
         # Before anything is destroyed: the certificate is given once, unless the idempotency key is kept.
         Path(out).touch()

@@ -109,6 +109,23 @@ def record(
     ctx.exit(FAILED if progress.refused else DONE)
 
 
+@click.pass_context
+def _issue(ctx: click.Context, /, **options: Any) -> None:
+    ctx.invoke(record, word="completions", **options)
+
+
+issue: Final = click.Command(
+    "issue",
+    callback=_issue,
+    params=[each for each in record.params if each.name != "word"],
+    help="Record the completions of a file: a learner, a course and a certificate number in each row.\n\n"
+    "The same as `record --as completions`, which tells more.",
+    epilog="\b\nExamples:\n"
+    "  audit-ledger issue school --from completions.csv --dry-run\n"
+    "  audit-ledger issue school --from completions.csv --key-file school.key\n",
+)
+
+
 @contextmanager
 def _file_of(source: str) -> Iterator[Path]:
     """The file, or what standard input has in one that vanishes: rows are read more than once."""

@@ -19,10 +19,16 @@ def webhook() -> None:
 )
 @click.argument("org")
 @click.argument("url")
+@click.option("--dry-run", is_flag=True, help="Check organization and address and register nothing.")
 @json_option
-def create(org: str, url: str, *, as_json: bool) -> None:
+def create(org: str, url: str, *, dry_run: bool, as_json: bool) -> None:
     """Register an endpoint and print its signing secret, this once."""
     with local_service() as service:
+        if dry_run:
+            service.organizations.find(org)
+            service.webhooks.endpoints.check_url(url)
+            click.echo(f"Would register {url} for {org}.")
+            return
         made = service.webhooks.endpoints.register(service.organizations.find(org), url)
     if as_json:
         say_json({**describe_endpoint(made.endpoint), "secret": made.secret})

@@ -88,6 +88,10 @@ class Endpoints:
         self._clock = clock
         self._entropy = entropy
 
+    def check_url(self, url: str) -> None:
+        """Return when `register` would take the address; raises WebhookUrlError. Nobody is asked."""
+        self._reach.parse_url(url)
+
     def register(self, org: Organization, url: str) -> NewEndpoint:
         """Add an endpoint, durable on return. It hears of what becomes final from now on.
 

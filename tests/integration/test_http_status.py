@@ -115,6 +115,40 @@ def test_the_command_changes_a_status(ledger: HttpLedger, tmp_path: Path) -> Non
     ledger.command("status", record, "lost", *remote, expect=64)
 
 
+def test_the_command_revokes_and_says_first_what_it_would_do(ledger: HttpLedger, tmp_path: Path) -> None:
+    """A dry run names the step, or that there is none, and changes nothing; `revoke` is final."""
+    key_file = tmp_path / "shop.key"
+    key_file.write_text(ledger.key)
+    record = post(ledger, "/v1/orgs/shop/completions", EXAMPLE_COMPLETION, name="revoke-command")
+    asked = ("revoke", record, "--url", ledger.url, "--key-file", str(key_file), "--reason", "integrity")
+    assert "from active to revoked" in ledger.command(*asked, "--dry-run").stdout
+    assert ledger.get(f"/v1/records/{record}").json["status"] == "active"
+    said = ledger.command(*asked).stdout.strip()
+    assert ledger.get(f"/v1/records/{said}").json["kind"] == "status/v1"
+    assert ledger.get(f"/v1/records/{record}").json["status"] == "revoked"
+    assert "[state_conflict]" in ledger.command(*asked, "--dry-run", expect=1).stderr
+
+
+def test_the_command_notarizes_a_file_once(ledger: HttpLedger, tmp_path: Path) -> None:
+    """Sent twice it is one record; its evidence proves the file, and another file is not genuine."""
+    key_file, file = tmp_path / "shop.key", tmp_path / "data.csv"
+    key_file.write_text(ledger.key)
+    file.write_bytes(b"a,b\n1,2\n")
+    remote = ("--url", ledger.url, "--key-file", str(key_file))
+    first = json.loads(ledger.command("notarize", "shop", str(file), *remote, "--json").stdout)
+    again = json.loads(ledger.command("notarize", "shop", str(file), *remote, "--json").stdout)
+    assert [each["before"] for each in (*first, *again)] == [False, True]
+    record = first[0]["id"]
+    assert again[0]["id"] == record
+    evidence, policy, trust = (str(tmp_path / name) for name in ("evidence.json", "policy.txt", "trust.json"))
+    ledger.command("proof", record, *remote, "--fields", "all", "--out", evidence)
+    known = ("--policy", policy, "--trust", trust)
+    ledger.command("trust", "export", "shop", "--collection", "datasets", *known)
+    assert ledger.command("verify", str(file), evidence, *known).stdout.startswith("Genuine: valid")
+    file.write_bytes(b"a,b\n1,3\n")
+    assert "Not genuine" in ledger.command("verify", str(file), evidence, *known, expect=1).stdout
+
+
 def test_the_audit_finds_everything_in_order(ledger: HttpLedger) -> None:
     """After all this the auditor derives the same changes from the entries as are stored."""
     ledger.command("audit")

@@ -26,15 +26,19 @@ NAMES = [
     "serve",
     "chain",
     "record",
+    "issue",
+    "notarize",
     "find",
     "erase",
     "status",
+    "revoke",
     "proof",
     "verify",
     "audit",
     "trust",
     "kek",
     "doctor",
+    "completion",
 ]
 
 
