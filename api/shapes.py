@@ -190,6 +190,16 @@ class Verdict(Open):
     result: str
 
 
+class LogKeys(Open):
+    """Keys of a log's checkpoints, Ed25519 first, and the sizes they speak for, both included."""
+
+    vkeys: list[str]
+    from_size: int
+    to_size: int | None = Field(description="Null for the keys of today.")
+    began: Time
+    leaked: bool = Field(description="They must be believed to be in other hands.")
+
+
 class LogState(Open):
     """A log: how long it is and where it is anchored."""
 
@@ -200,7 +210,8 @@ class LogState(Open):
     created: Time
     size: int
     root: str
-    vkeys: list[str]
+    vkeys: list[str] = Field(description="The keys of today.")
+    keys: list[LogKeys] = Field(description="The keys of today, then those that were replaced.")
     anchor: dict[str, Any] | None
 
 

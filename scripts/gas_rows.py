@@ -6,7 +6,7 @@ import random
 from typing import TYPE_CHECKING
 
 from tests.contracts.evm import artifact
-from tests.contracts.logs import OPENER, LogDriver
+from tests.contracts.logs import OPENER, STRANGER, HeadKey, LogDriver
 from tests.contracts.trees import tree_of
 
 if TYPE_CHECKING:
@@ -62,10 +62,10 @@ def life_rows(evm: Evm, contract: Deployed) -> list[tuple[str, str]]:
     change = contract.send("changeStatus", log.log_id, log.head, entry, explanation, REFUNDED, 1, sender=1)
     rows.append(("`changeStatus` at 10⁶: a purchase refunded", change.gas))
     carried = (log.origin, evm.account(1), log.key.address, log.reference(), log.signed(MILLION))
-    rows += [
-        ("`openSuccessor`", contract.send("openSuccessor", *carried).gas),
-        ("`retire`", log.retire().gas),
-    ]
+    rows += [("`openSuccessor`", contract.send("openSuccessor", *carried).gas)]
+    rows += [("`rotate`, another head key", log.rotate(key=HeadKey(b"\x22" * 32)).gas)]
+    rows += [("`rotate`, another publisher", log.rotate(publisher=STRANGER).gas)]
+    rows += [("`retire`", log.retire(sender=STRANGER).gas)]
     return [(name, f"{gas:,}") for name, gas in rows]
 
 

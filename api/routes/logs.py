@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from flask import Response
 
     from ledger_service.log.directory import LogRow
+    from ledger_service.log.eras import KeyEra
 
 blueprint = APIBlueprint("logs", __name__)
 _TEXT: Final = "text/plain; charset=utf-8"
@@ -85,11 +86,21 @@ def trust(org: str, collection: str) -> Response:
     return bytes_answer(service().trust_documents(org, collection).trust, cache=BRIEFLY)
 
 
+def _describe_era(era: KeyEra) -> dict[str, Any]:
+    return {
+        "vkeys": [format_vkey(key) for key in era.vkeys],
+        "from_size": era.from_size,
+        "to_size": era.to_size,
+        "began": format_time(era.began),
+        "leaked": era.leaked,
+    }
+
+
 def _describe(log: LogRow) -> dict[str, Any]:
     here = service()
     with here.logs.view_number(log.id) as view:
-        size = view.size
-        root = view.root_at(size)
+        size, root = view.size, view.root_at(view.size)
+        eras = view.log.eras
     with here.database.read() as conn:
         anchor = newest_anchor(conn, log.id)
     return {
@@ -100,7 +111,8 @@ def _describe(log: LogRow) -> dict[str, Any]:
         "created": format_time(log.created),
         "size": size,
         "root": encode_base64url(root),
-        "vkeys": [format_vkey(key) for key in log.vkeys],
+        "vkeys": [format_vkey(key) for key in eras[-1].vkeys],
+        "keys": [_describe_era(era) for era in reversed(eras)],
         "anchor": None
         if anchor is None
         else {

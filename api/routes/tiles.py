@@ -69,10 +69,21 @@ def tile(org: str, collection: str, place: str) -> Response:
     blueprint,
     "verifierKeys",
     tag="tiles",
-    answers={200: Content("C2SP verifier keys, one a line, Ed25519 first.", media=("text/plain",))},
+    answers={
+        200: Content(
+            "C2SP verifier keys, one a line, Ed25519 first; after those of today, each behind a line that "
+            "begins with #, those that were replaced and the sizes they speak for.",
+            media=("text/plain",),
+        )
+    },
 )
 def vkeys(org: str, collection: str) -> Response:
     """Give the keys that sign the log's checkpoints."""
-    log = service().public_log(org, collection)
-    lines = "".join(f"{format_vkey(key)}\n" for key in log.vkeys)
-    return bytes_answer(lines.encode(), media=_TEXT, cache=BRIEFLY)
+    here = service()
+    with here.logs.view_number(here.public_log(org, collection).id) as view:
+        *replaced, today = view.log.eras
+    lines = [format_vkey(key) for key in today.vkeys]
+    for era in reversed(replaced):
+        lines.append(f"# sizes {era.from_size} to {era.to_size}, replaced since")
+        lines += [format_vkey(key) for key in era.vkeys]
+    return bytes_answer("".join(f"{line}\n" for line in lines).encode(), media=_TEXT, cache=BRIEFLY)

@@ -7,7 +7,7 @@ import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/Messa
 import {ICheckpointLog} from "./ICheckpointLog.sol";
 import {Rfc9162} from "./Rfc9162.sol";
 
-/// @title Checkpoint logs: opening, heads, proofs, retirement
+/// @title Checkpoint logs: opening, heads, proofs, rotation of keys, retirement
 /// @notice See ICheckpointLog. Nobody administers this contract. Openers may open logs and admit or dismiss openers;
 /// over an open log they have no power. A log obeys its publisher and its head key and nobody else.
 /// @dev There are no immutables, so the code on every chain is byte for byte the committed artifact.
@@ -46,6 +46,9 @@ abstract contract CheckpointLog is ICheckpointLog, AccessControl {
 
     bytes32 private constant RETIREMENT_TYPE =
         keccak256("Retirement(bytes32 logId,uint64 size,uint256 chainId,address anchor,bytes32 successorLogId)");
+
+    bytes32 private constant ROTATION_TYPE =
+        keccak256("Rotation(bytes32 logId,uint64 size,address publisher,address headKey)");
 
     mapping(bytes32 logId => Log) private _logs;
     mapping(bytes32 logId => mapping(uint64 size => bytes32 headHash)) private _heads;
@@ -108,6 +111,21 @@ abstract contract CheckpointLog is ICheckpointLog, AccessControl {
         }
         _requireSigned(logId, log, offered);
         _accept(logId, log, size, offered);
+    }
+
+    /// @inheritdoc ICheckpointLog
+    function rotate(bytes32 logId, address publisher, address headKey, bytes32 r, bytes32 vs) external {
+        Log storage log = _requirePublisher(logId);
+        if (publisher == address(0) || headKey == address(0)) revert LogKeyMissing(publisher, headKey);
+        address present = log.headKey;
+        _requireHeadKey(logId, present, rotationDigest(logId, publisher, headKey), r, vs);
+        uint64 size = log.size;
+        log.publisher = publisher;
+        if (headKey != present) {
+            log.headKey = headKey;
+            log.headKeyFrom = size;
+        }
+        emit LogRotated(logId, size, publisher, headKey);
     }
 
     /// @inheritdoc ICheckpointLog
@@ -177,9 +195,6 @@ abstract contract CheckpointLog is ICheckpointLog, AccessControl {
 
     /// @inheritdoc ICheckpointLog
     function retirementDigest(bytes32 logId, LogReference calldata successor) public view returns (bytes32) {
-        bytes32 domain = keccak256(
-            abi.encode(LOG_DOMAIN_TYPE, keccak256("audit-ledger log"), keccak256("1"), block.chainid, address(this))
-        );
         bytes32 retirement = keccak256(
             abi.encode(
                 RETIREMENT_TYPE,
@@ -190,7 +205,14 @@ abstract contract CheckpointLog is ICheckpointLog, AccessControl {
                 successor.logId
             )
         );
-        return MessageHashUtils.toTypedDataHash(domain, retirement);
+        return MessageHashUtils.toTypedDataHash(_logDomain(), retirement);
+    }
+
+    /// @inheritdoc ICheckpointLog
+    function rotationDigest(bytes32 logId, address publisher, address headKey) public view returns (bytes32) {
+        bytes32 rotation =
+            keccak256(abi.encode(ROTATION_TYPE, logId, _requireLog(logId).size, publisher, headKey));
+        return MessageHashUtils.toTypedDataHash(_logDomain(), rotation);
     }
 
     // --- parts ----------------------------------------------------------------------------------------------
@@ -275,6 +297,13 @@ abstract contract CheckpointLog is ICheckpointLog, AccessControl {
         } else if (_heads[logId][offered.size] != _hashHead(offered.root, time, accepted.size)) {
             revert StaleHead(logId, offered.size, accepted.size);
         }
+    }
+
+    /// @dev The domain of what the head key signs for one contract on one chain only.
+    function _logDomain() private view returns (bytes32) {
+        return keccak256(
+            abi.encode(LOG_DOMAIN_TYPE, keccak256("audit-ledger log"), keccak256("1"), block.chainid, address(this))
+        );
     }
 
     /// @dev EIP-712, with the hash that stands for the origin.

@@ -116,6 +116,13 @@ interface ICheckpointLog {
     /// @param previousSize Size of the head before, zero for the first one in this contract.
     event HeadAccepted(bytes32 indexed logId, uint64 indexed size, bytes32 root, uint64 time, uint64 previousSize);
 
+    /// @notice A log has another publisher, another head key, or both from here on.
+    /// @param logId The log.
+    /// @param size Its accepted size: the head key before signs no head above it.
+    /// @param publisher The only account that may publish from here on.
+    /// @param headKey Address of the key that signs the log's checkpoints from here on.
+    event LogRotated(bytes32 indexed logId, uint64 size, address publisher, address headKey);
+
     /// @notice A log was closed in this contract.
     /// @param logId The log.
     /// @param size Its accepted size, which is final here.
@@ -240,6 +247,18 @@ interface ICheckpointLog {
         bytes32[] calldata path
     ) external;
 
+    /// @notice Give a log another publisher, another head key, or both. Only the publisher may, with the signature of
+    /// the head key that is in force.
+    /// @dev The signature is EIP-712 `Rotation(bytes32 logId,uint64 size,address publisher,address headKey)` in the
+    /// domain of `retire`. It names the accepted size, at which the head key before is closed, so it cannot be kept
+    /// for later. Heads that were accepted before stay as they are.
+    /// @param logId The log.
+    /// @param publisher The publisher from here on, which may be the same.
+    /// @param headKey Address of the head key from here on, which may be the same.
+    /// @param r First half of the signature.
+    /// @param vs Second half of the signature as in `SignedCheckpoint`.
+    function rotate(bytes32 logId, address publisher, address headKey, bytes32 r, bytes32 vs) external;
+
     /// @notice Close a log in this contract for good. Only the publisher may, with the head key's signature.
     /// @dev The signature is EIP-712 `Retirement(bytes32 logId,uint64 size,uint256 chainId,address anchor,bytes32
     /// successorLogId)` in this contract's domain (name "audit-ledger log", version "1", chain and contract). It
@@ -304,4 +323,11 @@ interface ICheckpointLog {
     /// @param successor Where the log goes on; all zero if nowhere.
     /// @return The 32 bytes that are signed.
     function retirementDigest(bytes32 logId, LogReference calldata successor) external view returns (bytes32);
+
+    /// @notice What the head key signs to change publisher or head key at the log's present size.
+    /// @param logId The log.
+    /// @param publisher The publisher from there on.
+    /// @param headKey Address of the head key from there on.
+    /// @return The 32 bytes that are signed.
+    function rotationDigest(bytes32 logId, address publisher, address headKey) external view returns (bytes32);
 }

@@ -29,8 +29,9 @@ DONE: Final = "done"
 REVERTED: Final = "reverted"
 DISPLACED: Final = "displaced"
 STATUS: Final = "status"
+ROTATE: Final = "rotate"
 # What is never asked twice at the same time: once for each contract, log, or (a status) explaining entry.
-_ONCE: Final = frozenset({"deploy", "open", "publish", STATUS})
+_ONCE: Final = frozenset({"deploy", "open", "publish", ROTATE, STATUS})
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ class AlarmCode(StrEnum):
     NONCE_TAKEN = "nonce_taken"
     PUBLISH_REFUSED = "publish_refused"
     STATUS_REFUSED = "status_refused"
+    ROTATION_REFUSED = "rotation_refused"
     SENDING_REFUSED = "sending_refused"
     NO_FUNDS = "no_funds"
     FEE_LIMIT = "fee_limit"

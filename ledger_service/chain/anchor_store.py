@@ -149,6 +149,12 @@ class AnchorStore:
         with self._db.read() as conn:
             return {row.log: row.log_id for row in conn.execute(query)}
 
+    def eras(self, contract: int) -> dict[int, int]:
+        """Return, for each log, the era of its keys that a contract was last seen to obey."""
+        query = select(chain_logs.c.log, chain_logs.c.era).where(chain_logs.c.contract == contract)
+        with self._db.read() as conn:
+            return {row.log: row.era for row in conn.execute(query)}
+
     def disputed(self, chain: int) -> tuple[PlannedAnchor, ...]:
         """Return the final anchors that the chain no longer holds."""
         query = select(anchors).where(anchors.c.id.in_(_DISPUTED), anchors.c.contract.in_(_contracts(chain)))
@@ -174,6 +180,11 @@ class AnchorStore:
         changed = conn.execute(update(chain_logs).where(where).values(log_id=log_id))
         if changed.rowcount == 0:
             conn.execute(insert(chain_logs).values(contract=contract, log=log, log_id=log_id))
+
+    def obey(self, conn: Connection, *, contract: int, log: int, era: int) -> None:
+        """Store which era of a log's keys a contract obeys."""
+        where = and_(chain_logs.c.contract == contract, chain_logs.c.log == log)
+        conn.execute(update(chain_logs).where(where).values(era=era))
 
     def see(self, conn: Connection, anchor: PlannedAnchor, seen: Sighting, *, stage: str) -> None:
         """Store that an anchor stands in a block, `anchored` or `final` already. A final one stays final."""

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from ledger_service.chain.cycle import Reading
     from ledger_service.chain.guard import HighWaterGuard
     from ledger_service.chain.pins import PinnedChain
+    from ledger_service.chain.planning import HeadSigners
     from ledger_service.chain.source import ChangeSource, ProofSource
     from ledger_service.clock import Clock
     from ledger_service.errors import RollbackDetectedError
@@ -92,7 +93,7 @@ class Anchorer:
     """The one who speaks to the chain for this installation. One thread runs it."""
 
     __slots__ = ("_account", "_alarms", "_artifacts", "_clock", "_db", "_found", "_guard", "_mempool",
-                 "_mirror", "_node", "_options", "_pins", "_source", "_store")  # fmt: skip
+                 "_mirror", "_node", "_options", "_pins", "_signers", "_source", "_store")  # fmt: skip
 
     def __init__(
         self,
@@ -101,6 +102,7 @@ class Anchorer:
         *,
         source: ProofSource,
         changes: ChangeSource,
+        signers: HeadSigners,
         artifacts: Mapping[str, Artifact],
         account: PublisherAccount,
         clock: Clock,
@@ -109,7 +111,7 @@ class Anchorer:
     ) -> None:
         """Anchor the logs of `source` through `node`, paid by `account`; `step` or `run` does it.
 
-        The contracts' states of records follow `changes`.
+        The contracts' states of records follow `changes`; `signers` have the head keys that were replaced.
 
         `artifacts` has the contract for each `LogHead.contract_kind`. The marks of `guard` are raised at
         each step, whether the chain answers or not.
@@ -118,6 +120,7 @@ class Anchorer:
         self._node = node
         self._mempool = Mempool(node.rpc)
         self._source = source
+        self._signers = signers
         self._artifacts = artifacts
         self._account = account
         self._clock = clock
@@ -203,6 +206,7 @@ class Anchorer:
             store=self._store,
             mirror=self._mirror,
             source=self._source,
+            signers=self._signers,
             artifacts=self._artifacts,
             account=self._account.address,
             confirmations=options.confirmations,

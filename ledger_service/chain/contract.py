@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from ledger_service.chain.abi import Artifact
     from ledger_service.chain.client import Block, Event, Node
+    from ledger_service.chain.head_signer import CompactSignature
 
 _ZERO_HASH: Final = bytes(32)
 _ADDRESS_BYTES: Final = 20
@@ -171,6 +172,10 @@ class CheckpointLogContract:
             int(state),
             reason,
         )
+
+    def rotate(self, log_id: bytes, *, publisher: bytes, head_key: bytes, signed: CompactSignature) -> Call:
+        """Return the call that gives a log a publisher and a head key, signed by the head key before."""
+        return self._call("rotate", log_id, publisher, head_key, signed.r, signed.vs)
 
     def retire(self, log_id: bytes, *, successor: LogReference | None, r: bytes, vs: bytes) -> Call:
         """Return the call that closes a log for good, with the head key's signature over the retirement."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ledger_service.chain.look import Look
     from ledger_service.chain.mempool import Mempool
     from ledger_service.chain.pins import ChainPins, PinnedChain, PinnedContract
+    from ledger_service.chain.planning import HeadSigners
     from ledger_service.chain.sending import Sender
     from ledger_service.chain.source import LogHead, ProofSource
     from ledger_service.chain.status_mirror import StatusFindings, StatusMirror
@@ -52,7 +53,7 @@ class Cycle:
     """One look's work. `alarms` collects what is wrong."""
 
     __slots__ = ("_account", "_artifacts", "_chain", "_confirmations", "_journal", "_look", "_mempool",
-                 "_mirror", "_node", "_pins", "_source", "_store", "alarms", "heads")  # fmt: skip
+                 "_mirror", "_node", "_pins", "_signers", "_source", "_store", "alarms", "heads")  # fmt: skip
 
     def __init__(
         self,
@@ -66,6 +67,7 @@ class Cycle:
         store: AnchorStore,
         mirror: StatusMirror,
         source: ProofSource,
+        signers: HeadSigners,
         artifacts: Mapping[str, Artifact],
         account: bytes,
         confirmations: int,
@@ -81,6 +83,7 @@ class Cycle:
         self._store = store
         self._mirror = mirror
         self._source = source
+        self._signers = signers
         self._artifacts = artifacts
         self._account = account
         self._confirmations = confirmations
@@ -134,7 +137,7 @@ class Cycle:
     def store(self, db: Database, reading: Reading) -> None:
         """Store what was found, all of it or nothing, if there is anything new."""
         rows = {kind: pin.row for kind, pin in reading.contracts.items() if pin is not None}
-        new = any(found.seen or found.named for found in reading.findings.values())
+        new = any(found.seen or found.named or found.eras for found in reading.findings.values())
         new = new or any(states.new for states in reading.states.values())
         if not (new or reading.ends or reading.standing.lost or reading.standing.done):
             return
@@ -147,6 +150,8 @@ class Cycle:
             for kind, found in reading.findings.items():
                 for log, log_id in found.named.items():
                     self._store.name_log(conn, contract=rows[kind], log=log, log_id=log_id)
+                for log, era in found.eras.items():
+                    self._store.obey(conn, contract=rows[kind], log=log, era=era)
                 for anchor, seen in found.seen:
                     deep = self._look.depth(seen.block_number) >= self._confirmations
                     self._store.see(conn, anchor, seen, stage=FINAL if deep else ANCHORED)
@@ -200,11 +205,16 @@ class Cycle:
             busy = {action.log for action in reading.open if action.log is not None}
             logs = [log for log in found.unopened if log.log not in busy]
             planner.open_logs(contract, logs, source=self._source, account=self._account)
+            heads = {head.log: head for head in self.heads}
+            planner.rotate(
+                contract, chain_id=self._chain.identity.chain_id, findings=found, heads=heads, busy=busy,
+                source=self._source, signers=self._signers, publisher=self._account,
+            )  # fmt: skip
             planner.publish(
                 contract,
                 row=pin.row,
                 findings=found,
-                heads={head.log: head for head in self.heads},
+                heads=heads,
                 resting=busy | self._resting(pin.row, found, now=now, anchor_every_s=anchor_every_s),
                 source=self._source,
                 store=self._store,
@@ -243,10 +253,12 @@ class Cycle:
     def _wants(self, reading: Reading) -> bool:
         """Tell whether anything might be planned, so that an idle chain is not asked for its prices."""
         sizes = {head.log: head.size for head in self.heads}
+        eras = {head.log: head.era for head in self.heads}
         return (
             any(pin is None for pin in reading.contracts.values())
             or any(
-                found.unopened or any(sizes[log] > head.size for log, head in found.accepted.items())
+                found.unopened
+                or any(sizes[log] > head.size or eras[log] > 0 for log, head in found.accepted.items())
                 for found in reading.findings.values()
             )
             or any(states.due for states in reading.states.values())

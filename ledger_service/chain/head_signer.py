@@ -45,6 +45,8 @@ _RETIREMENT_TYPE: Final = keccak(
     b"Retirement(bytes32 logId,uint64 size,uint256 chainId,address anchor,bytes32 successorLogId)"
 )
 
+_ROTATION_TYPE: Final = keccak(b"Rotation(bytes32 logId,uint64 size,address publisher,address headKey)")
+
 
 @dataclass(frozen=True, slots=True)
 class CompactSignature:
@@ -83,6 +85,21 @@ class Eip712Signer:
         signed = self._key.sign_recoverable(digest, hasher=None)
         return _compact(signed[:PAYLOAD_BYTES], parity=signed[PAYLOAD_BYTES] & 1)
 
+    def sign_rotation(
+        self, *, chain_id: int, contract: bytes, log_id: bytes, size: int, publisher: bytes, head_key: bytes
+    ) -> CompactSignature:
+        """Return the signature that gives the log another publisher or head key at its accepted size."""
+        digest = rotation_digest(
+            chain_id=chain_id,
+            contract=contract,
+            log_id=log_id,
+            size=size,
+            publisher=publisher,
+            head_key=head_key,
+        )
+        signed = self._key.sign_recoverable(digest, hasher=None)
+        return _compact(signed[:PAYLOAD_BYTES], parity=signed[PAYLOAD_BYTES] & 1)
+
 
 def checkpoint_digest(checkpoint: Checkpoint) -> bytes:
     """Return the 32 bytes that line 3 signs."""
@@ -95,12 +112,6 @@ def retirement_digest(
     *, chain_id: int, contract: bytes, log_id: bytes, size: int, successor: LogReference | None
 ) -> bytes:
     """Return the 32 bytes that the head key signs to close a log: the contract's `retirementDigest`."""
-    domain = keccak(
-        encode(
-            ["bytes32", "bytes32", "bytes32", "uint256", "address"],
-            [_LOG_DOMAIN_TYPE, keccak(b"audit-ledger log"), keccak(b"1"), chain_id, contract],
-        )
-    )
     to_chain, to_contract, to_log = (0, bytes(20), bytes(32))
     if successor is not None:
         to_chain, to_contract, to_log = successor.chain_id, successor.contract, successor.log_id
@@ -110,7 +121,22 @@ def retirement_digest(
             [_RETIREMENT_TYPE, log_id, size, to_chain, to_contract, to_log],
         )
     )
-    return keccak(b"\x19\x01" + domain + struct)
+    return keccak(b"\x19\x01" + _log_domain(chain_id, contract) + struct)
+
+
+def rotation_digest(
+    *, chain_id: int, contract: bytes, log_id: bytes, size: int, publisher: bytes, head_key: bytes
+) -> bytes:
+    """Return the 32 bytes that the head key signs to be replaced: the contract's `rotationDigest`."""
+    types = ["bytes32", "bytes32", "uint64", "address", "address"]
+    struct = keccak(encode(types, [_ROTATION_TYPE, log_id, size, publisher, head_key]))
+    return keccak(b"\x19\x01" + _log_domain(chain_id, contract) + struct)
+
+
+def _log_domain(chain_id: int, contract: bytes) -> bytes:
+    types = ["bytes32", "bytes32", "bytes32", "uint256", "address"]
+    words = [_LOG_DOMAIN_TYPE, keccak(b"audit-ledger log"), keccak(b"1"), chain_id, contract]
+    return keccak(encode(types, words))
 
 
 def check_eip712_line(note: Note, key: VerifierKey) -> bytes:

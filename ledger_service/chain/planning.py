@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ledger_service.chain.account import Call
-from ledger_service.chain.actions import STATUS, Request
+from ledger_service.chain.actions import ROTATE, STATUS, Request
 from ledger_service.chain.alarms import AlarmCode
 from ledger_service.chain.anchor_store import PlannedAnchor
 from ledger_service.chain.contract import SignedHead
-from ledger_service.chain.head_signer import compact_line, key_address
-from ledger_service.errors import ChainRefusedError, ContractRevertedError
+from ledger_service.chain.head_signer import Eip712Signer, compact_line, key_address
+from ledger_service.errors import (
+    ChainRefusedError,
+    ContractRevertedError,
+    KeyFileError,
+    KeyUnavailableError,
+    PolicyError,
+)
 from ledger_service.proofs.note import parse_note
 
 if TYPE_CHECKING:
@@ -22,10 +29,12 @@ if TYPE_CHECKING:
     from ledger_service.chain.contract import CheckpointLogContract, Head
     from ledger_service.chain.pins import ChainPins, PinnedChain
     from ledger_service.chain.sending import Sender
-    from ledger_service.chain.source import LogHead, ProofSource
+    from ledger_service.chain.source import LogHead, ProofSource, SignedCheckpoint
     from ledger_service.chain.watch import Findings
 
 FILL_GAS: Final = 21_000
+HeadSigners: TypeAlias = Callable[[str, int], Eip712Signer]
+"""The signer of a log's head key, by the log's origin and the era; raises KeyFileError, KeyUnavailableError."""
 # How the contract refuses a change that it will never take; any other refusal may pass with a later block.
 _FINAL_REFUSALS: Final = frozenset({"ChangeNotAllowed", "ExplanationNotLater", "RetiredLog"})
 
@@ -67,6 +76,50 @@ class Planner:
             if gas is not None:
                 self.requests.append(Request("open", call, gas=gas, fees=self._fees, log=log.log))
 
+    def rotate(
+        self,
+        contract: CheckpointLogContract,
+        *,
+        chain_id: int,
+        findings: Findings,
+        heads: Mapping[int, LogHead],
+        busy: Container[int],
+        source: ProofSource,
+        signers: HeadSigners,
+        publisher: bytes,
+    ) -> None:
+        """Ask for the next head key of each log that has the last head of the one before, and for `publisher`.
+
+        What the key before signed is brought first. A key that cannot be had is an alarm.
+        """
+        for log, accepted in sorted(findings.accepted.items()):
+            state, head = findings.states[log], heads[log]
+            if log in busy or (head.era == 0 and state.publisher == publisher):
+                continue
+            try:
+                signed = source.signed(log, head_key=state.head_key)
+                last = signed.next_key is not None and signed.head.size <= accepted.size
+                head_key = key_address(signed.next_key) if signed.next_key and last else state.head_key
+                if (publisher, head_key) == (state.publisher, state.head_key):
+                    continue
+                signature = signers(head.origin, signed.era).sign_rotation(
+                    chain_id=chain_id,
+                    contract=contract.address,
+                    log_id=findings.log_ids[log],
+                    size=accepted.size,
+                    publisher=publisher,
+                    head_key=head_key,
+                )
+            except (PolicyError, KeyFileError, KeyUnavailableError) as error:
+                self._sender.alarm(AlarmCode.ROTATION_REFUSED, head.origin, error.text)
+                continue
+            call = contract.rotate(
+                findings.log_ids[log], publisher=publisher, head_key=head_key, signed=signature
+            )
+            gas = self._gas(call, subject=head.origin)
+            if gas is not None:
+                self.requests.append(Request(ROTATE, call, gas=gas, fees=self._fees, log=log))
+
     def publish(
         self,
         contract: CheckpointLogContract,
@@ -85,8 +138,15 @@ class Planner:
         for log, accepted in sorted(findings.accepted.items()):
             if log in resting or heads[log].size <= accepted.size:
                 continue
-            signed = source.signed(log)
-            call = publish_call(contract, findings.log_ids[log], source=source, log=log, accepted=accepted)
+            try:
+                signed = source.signed(log, head_key=findings.states[log].head_key)
+            except PolicyError as error:
+                self._sender.alarm(AlarmCode.PUBLISH_REFUSED, heads[log].origin, error.text)
+                continue
+            if signed.head.size <= accepted.size:
+                # The contract has the last head of this key, and waits for the next key.
+                continue
+            call = publish_call(contract, findings.log_ids[log], signed, source=source, accepted=accepted)
             gas = self._gas(call, subject=heads[log].origin)
             if gas is not None:
                 anchor = PlannedAnchor(row, log, signed.head.size, signed.head.root)
@@ -129,11 +189,19 @@ class Planner:
 
 
 def publish_call(
-    contract: CheckpointLogContract, log_id: bytes, *, source: ProofSource, log: int, accepted: Head
+    contract: CheckpointLogContract,
+    log_id: bytes,
+    signed: SignedCheckpoint,
+    *,
+    source: ProofSource,
+    accepted: Head,
 ) -> Call:
-    """Return the call that brings a log's newest checkpoint to a contract whose newest head is `accepted`."""
-    signed = source.signed(log)
+    """Return the call that brings a checkpoint to a contract whose newest head is `accepted`."""
     line = compact_line(parse_note(signed.note), signed.head_key)
-    path = source.prove_consistency(log, accepted.size, signed.head.size) if accepted.size > 0 else ()
+    path = (
+        source.prove_consistency(signed.head.log, accepted.size, signed.head.size)
+        if accepted.size > 0
+        else ()
+    )
     offered = SignedHead(signed.head.size, signed.head.root, line.r, line.vs)
     return contract.publish(log_id, accepted=accepted, offered=offered, path=path)

@@ -14,22 +14,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LogHead:
-    """A log's newest published checkpoint, and the kind of contract that its heads belong into."""
+    """A log's newest published checkpoint, and the kind of contract that its heads belong into.
+
+    `era` counts how often the log's keys were replaced.
+    """
 
     log: int
     origin: str
     contract_kind: str
     size: int
     root: bytes
+    era: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class SignedCheckpoint:
-    """A published checkpoint: the signed note and the key of its line 3."""
+    """A published checkpoint: the signed note and the key of its line 3.
+
+    `era` is the key's. `next_key` is the head key of the era after it, if its era is over: the checkpoint is
+    then the last that it may sign.
+    """
 
     head: LogHead
     note: bytes
     head_key: VerifierKey
+    era: int = 0
+    next_key: VerifierKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +62,11 @@ class ProofSource(Protocol):
         """Return the newest checkpoint of every log that has one."""
         ...
 
-    def signed(self, log: int) -> SignedCheckpoint:
-        """Return a log's newest checkpoint with its note."""
+    def signed(self, log: int, *, head_key: bytes | None = None) -> SignedCheckpoint:
+        """Return a log's newest checkpoint with its note, or the newest that a head key signs, by its address.
+
+        Raises PolicyError when the log has no such key.
+        """
         ...
 
     def root_at(self, log: int, size: int) -> bytes:

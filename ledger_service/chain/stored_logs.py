@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from ledger_service.chain.head_signer import key_address
 from ledger_service.chain.source import LoggedChange, LogHead, SignedCheckpoint
 from ledger_service.chain.states import RecordState
 from ledger_service.errors import PolicyError, SettingsError
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ScalarSelect
 
-    from ledger_service.log.reader import LogView
+    from ledger_service.log.directory import LogRow
+    from ledger_service.log.eras import KeyEra
     from ledger_service.proofs.note import VerifierKey
     from ledger_service.storage.engine import Database
 
@@ -40,7 +42,9 @@ class StoredLogs:
     def heads(self) -> Sequence[LogHead]:
         """Return the newest checkpoint of every log that has one, from one snapshot."""
         query = (
-            select(logs.c.id, logs.c.origin, logs.c.collection, log_heads.c.size, log_heads.c.root)
+            select(
+                logs.c.id, logs.c.origin, logs.c.collection, logs.c.era, log_heads.c.size, log_heads.c.root
+            )
             .join(log_heads, log_heads.c.log_id == logs.c.id)
             .where(log_heads.c.size > 0)
             .order_by(logs.c.id)
@@ -48,17 +52,29 @@ class StoredLogs:
         with self._db.read() as conn:
             rows = conn.execute(query).all()
         return tuple(
-            LogHead(row.id, row.origin, self._kind(row.collection), row.size, bytes(row.root)) for row in rows
+            LogHead(row.id, row.origin, self._kind(row.collection), row.size, bytes(row.root), row.era)
+            for row in rows
         )
 
-    def signed(self, log: int) -> SignedCheckpoint:
-        """Return a log's newest checkpoint with its note; raises PolicyError if the log has no line 3."""
+    def signed(self, log: int, *, head_key: bytes | None = None) -> SignedCheckpoint:
+        """Return a log's newest checkpoint, or the newest that the head key of this address signs.
+
+        Raises PolicyError if the log has no line 3, or never had this key.
+        """
         with self._reader.view_number(log) as view:
-            checkpoint = view.checkpoint()
-            head = LogHead(
-                log, view.log.origin, self._kind(view.log.collection), checkpoint.size, checkpoint.root
+            eras = view.log.eras
+            place = len(eras) - 1 if head_key is None else _find_era(view.log, head_key)
+            era = eras[place]
+            # The first note of the size at which an era ends is its own; the next one may sign it again.
+            checkpoint = view.checkpoint() if era.to_size is None else view.checkpoint_at(era.to_size)
+            kind = self._kind(view.log.collection)
+            return SignedCheckpoint(
+                LogHead(log, view.log.origin, kind, checkpoint.size, checkpoint.root, eras[-1].number),
+                checkpoint.note,
+                _head_key(view.log, era),
+                era.number,
+                None if era is eras[-1] else _head_key(view.log, eras[place + 1]),
             )
-            return SignedCheckpoint(head, checkpoint.note, _head_key(view))
 
     def root_at(self, log: int, size: int) -> bytes:
         """Return the root of a log's first `size` entries."""
@@ -112,8 +128,16 @@ def _record_at(log: int, index: int) -> ScalarSelect[int]:
     return select(log_entries.c.record).where(*place).scalar_subquery()
 
 
-def _head_key(view: LogView) -> VerifierKey:
-    for key in view.log.vkeys:
+def _find_era(log: LogRow, head_key: bytes) -> int:
+    """The place of the newest era whose head key has this address."""
+    for place, era in reversed(list(enumerate(log.eras))):
+        if key_address(_head_key(log, era)) == head_key:
+            return place
+    raise PolicyError("The contract obeys a head key that is none of the log's.", log=log.origin)
+
+
+def _head_key(log: LogRow, era: KeyEra) -> VerifierKey:
+    for key in era.vkeys:
         if key.alg == ALG_EIP712:
             return key
-    raise PolicyError("The log has no EIP-712 key, so no contract can check its heads.", log=view.log.origin)
+    raise PolicyError("The log has no EIP-712 key, so no contract can check its heads.", log=log.origin)

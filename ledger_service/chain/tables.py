@@ -35,7 +35,8 @@ chain_actions = Table(
     integer("chain", ForeignKey("chains.id")),
     blob("sender"),
     integer("nonce"),
-    # deploy, open, publish, status, fill (nothing, where a nonce would be missing) and what an operator asks for
+    # deploy, open, publish, rotate, status, fill (nothing, where a nonce would be missing), and what an
+    # operator asks for
     text("kind"),
     integer("log", ForeignKey(f"{_LOGS}.id"), nullable=True),
     # Of a publication the checkpoint's size, of a change of status the position of what explains it.
@@ -93,6 +94,8 @@ chain_logs = Table(
     integer("contract", ForeignKey("chain_contracts.id")),
     integer("log", ForeignKey(f"{_LOGS}.id")),
     blob("log_id"),
+    # The era of the log's keys whose head key the contract was last seen to obey.
+    integer("era", server_default="0"),
     PrimaryKeyConstraint("contract", "log"),
 )
 

@@ -39,7 +39,8 @@ class Findings:
     `accepted` has the newest head of each such log, NO_HEAD for an open log without one; a log that the
     contract does not know, or that is retired there, is in `unopened` or in neither. `heads` has the newest
     accepted head of every log that has one and is not behind it, looked at or not. `named` has ids that were
-    not stored yet.
+    not stored yet, `eras` the eras of keys that the contract was not known to obey. `states` has what the
+    contract keeps of each log in `accepted`.
     """
 
     heads: dict[int, Head] = field(default_factory=dict)
@@ -47,6 +48,8 @@ class Findings:
     unopened: list[LogHead] = field(default_factory=list)
     named: dict[int, bytes] = field(default_factory=dict)
     log_ids: dict[int, bytes] = field(default_factory=dict)
+    eras: dict[int, int] = field(default_factory=dict)
+    states: dict[int, LogState] = field(default_factory=dict)
     seen: list[tuple[PlannedAnchor, Sighting]] = field(default_factory=list)
     rolled_back: dict[str, RollbackDetectedError] = field(default_factory=dict)
 
@@ -87,9 +90,11 @@ def look_at_logs(
 ) -> Findings:
     """Read from the contract every log that has something new, or an anchor that is planned or was lost.
 
-    `row` is the contract's row. A log whose newest checkpoint stands in the chain is not asked about again.
+    `row` is the contract's row. A log whose newest checkpoint stands in the chain is not asked about again,
+    unless the contract has yet to learn of its keys.
     """
     findings = Findings(log_ids=store.log_ids(row))
+    eras = store.eras(row)
     lost = {each.sighting for each in standing.lost}
     known = {log: seen for log, seen in store.newest_standing(row).items() if seen.sighting not in lost}
     planned: dict[int, list[PlannedAnchor]] = {}
@@ -99,10 +104,15 @@ def look_at_logs(
         top = known.get(head.log)
         if top is not None:
             findings.heads[head.log] = _head(top)
-        if top is not None and top.size == head.size and head.log not in planned:
+        era = eras.get(head.log, 0)
+        if top is not None and top.size == head.size and head.log not in planned and era == head.era:
             continue
         reader = _LogReader(look, contract, row=row, source=source, findings=findings)
         reader.read(head, opener=opener, top=top, planned=planned.get(head.log, ()))
+        if era != head.era and head.log in findings.states:
+            obeyed = source.signed(head.log, head_key=findings.states[head.log].head_key).era
+            if obeyed != era:
+                findings.eras[head.log] = obeyed
     return findings
 
 
@@ -155,6 +165,7 @@ class _LogReader:
             self._findings.heads[head.log] = accepted
         if not state.retired:
             self._findings.accepted[head.log] = accepted
+            self._findings.states[head.log] = state
 
     def _find(self, head: LogHead, *, opener: bytes) -> tuple[bytes, LogState] | None:
         known = self._findings.log_ids.get(head.log)

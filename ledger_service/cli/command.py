@@ -39,6 +39,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "verify": "Check evidence, offline.",
     "audit": "Recompute everything from the stored bytes.",
     "trust": "Export what an outsider needs to check evidence.",
+    "log": "The keys of a log: rotate, list.",
     "kek": "The key-encryption key: rotate, retire.",
     "doctor": "Check settings, keys, chain, clock and permissions.",
     "completion": "Print what makes a shell complete commands and options.",

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from ledger_service.chain.client import Node
+from ledger_service.chain.rotations import count_lagging_keys
 from ledger_service.chain.rpc import JsonRpc
 from ledger_service.chain.status_store import count_refused, count_waiting
 from ledger_service.cli.exits import CANNOT_TELL, DONE, FAILED
 from ledger_service.cli.output import json_option, say_json
 from ledger_service.clock import SystemClock
 from ledger_service.config import settings_from_environment
-from ledger_service.errors import ChainUnavailableError, LedgerError
+from ledger_service.errors import ChainUnavailableError, CouldNotCheckError, LedgerError
 from ledger_service.log.reader import LogReader
 from ledger_service.vault.keyring import Keyring
 from ledger_service.wiring.installation import (
@@ -94,13 +95,18 @@ def _examine() -> Iterator[Finding]:
         lambda: _status(settings),
         "Look at the alarms in /readyz; see ledger_service/chain/README.md.",
     )
+    yield _look(
+        "rotation",
+        lambda: _rotation(settings),
+        "Let `audit-ledger serve` run and reach the chain: it finishes what was begun.",
+    )
     yield _look("clock", lambda: _clock(settings), "Set this machine's clock, for example with chrony.")
 
 
 def _look(subject: str, examine: Callable[[], str], fix: str) -> Finding:
     try:
         return Finding(subject, "good", examine())
-    except ChainUnavailableError as error:
+    except (ChainUnavailableError, CouldNotCheckError) as error:
         return Finding(subject, "unknown", error.text, fix)
     except (LedgerError, OSError) as error:
         words = error.text if isinstance(error, LedgerError) else str(error)
@@ -123,7 +129,7 @@ def _keys(settings: Settings) -> str:
     with _opened(settings) as database:
         logs = LogReader(database).logs()
     for log in logs:
-        files.log_keys(log.origin)
+        files.log_keys(log.origin, log.era.number)
     return f"the key-encryption key opens what is stored, and the keys of {len(logs)} logs"
 
 
@@ -164,6 +170,14 @@ def _status(settings: Settings) -> str:
     if refused:
         raise LedgerError(f"Contracts refuse {refused} changes of status that the logs hold.")
     return f"no contract refuses what its log says; {waiting} changes of status wait for one"
+
+
+def _rotation(settings: Settings) -> str:
+    with _opened(settings) as database, database.read() as conn:
+        lagging = count_lagging_keys(conn)
+    if lagging:
+        raise CouldNotCheckError(f"{lagging} logs have new keys that their contract does not obey yet.")
+    return "the contracts obey the keys that sign"
 
 
 def _clock(settings: Settings) -> str:

@@ -96,8 +96,18 @@ class CheckpointAudit:
             return
         if note.text != expected:
             self._report.add("checkpoint_note", where, "its text is not the checkpoint of the entries")
-        for vkey in self._log.vkeys:
+        for vkey in self._keys_of(note, row.size):
             self._check_signature(note, vkey, timestamp, where)
+
+    def _keys_of(self, note: Note, size: int) -> tuple[VerifierKey, ...]:
+        """The keys that must have signed: of the eras that speak for this size, the newest that signed at all.
+
+        A checkpoint of the size at which keys were replaced may be of either era, but of one altogether.
+        """
+        signed = {(line.name, line.key_id) for line in note.signatures}
+        eras = [era for era in reversed(self._log.eras) if era.covers(size)]
+        found = [era for era in eras if any((key.name, key.key_id) in signed for key in era.vkeys)]
+        return (found or eras)[0].vkeys
 
     def _check_signature(self, note: Note, vkey: VerifierKey, timestamp: int, where: str) -> None:
         try:

@@ -75,10 +75,10 @@ class Sequencer:
         self,
         database: Database,
         *,
-        signers_of: Callable[[Origin], Sequence[CheckpointSigner]],
+        signers_of: Callable[[Origin, int], Sequence[CheckpointSigner]],
         clock: Clock,
     ) -> None:
-        """Write to `database`, sign with what `signers_of(origin)` gives, Ed25519 first."""
+        """Write to `database`, sign with what `signers_of(origin, era)` gives, Ed25519 first."""
         self.database = database
         self._signers_of = signers_of
         self._clock = clock
@@ -160,11 +160,13 @@ class Sequencer:
             if head.intent is None or head.epoch != self._epochs[log_id]:
                 raise FencedError(log_id=log_id)
             reread = reread_intent(conn, head)
-            origin = Origin(conn.execute(_ORIGIN, {"log": log_id}).scalar_one())
+            # Keys change only while nothing is intended, so the era stays what it is here until we are done.
+            log = conn.execute(_LOG, {"log": log_id}).one()
         intent = head.intent
         # Signing the same size and root twice is harmless; signing before the read above would not be.
-        checkpoint = Checkpoint(origin, intent.size, intent.root)
-        note = sign_checkpoint(checkpoint, timestamp=intent.timestamp, signers=self._signers_of(origin))
+        checkpoint = Checkpoint(Origin(log.origin), intent.size, intent.root)
+        signers = self._signers_of(checkpoint.origin, log.era)
+        note = sign_checkpoint(checkpoint, timestamp=intent.timestamp, signers=signers)
         # A crash before this commit: the same text is signed again. After it: the checkpoint is published.
         with self.database.write("log.sign") as conn:
             fulfil_intent(conn, head, epoch=head.epoch)
@@ -190,7 +192,7 @@ class Sequencer:
         return max(now, head.timestamp)
 
 
-_ORIGIN: Final = select(logs.c.origin).where(logs.c.id == bindparam("log"))
+_LOG: Final = select(logs.c.origin, logs.c.era).where(logs.c.id == bindparam("log"))
 _CHECKPOINT: Final = insert(checkpoints)
 _MOVE: Final = insert(log_entries).from_select(["record", "log_id", "idx", "leaf", "entry"], WAITING_ROWS)
 _MOVED: Final = (

@@ -24,7 +24,26 @@ logs: Final = Table(
     text("kinds"),
     text("vkeys"),
     instant("created"),
+    # Which row of log_eras has the keys that sign now; 0 without any as long as the opening's keys do.
+    integer("era", server_default="0"),
     sqlite_autoincrement=True,
+)
+
+# The keys of logs whose keys were ever replaced: era 0 as the opening fixed it, then one row for each
+# rotation. An era ends at the size at which the next one begins. Nothing of a row changes but `leaked`: 1
+# once the keys must be believed to be in other hands.
+log_eras: Final = Table(
+    "log_eras",
+    metadata,
+    integer("log_id"),
+    integer("era"),
+    integer("from_size"),
+    text("vkeys"),
+    text("status_vkey"),
+    text("acceptance_vkey"),
+    instant("began"),
+    integer("leaked"),
+    PrimaryKeyConstraint("log_id", "era"),
 )
 
 log_heads: Final = Table(

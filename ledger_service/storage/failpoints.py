@@ -32,6 +32,7 @@ NAMES: Final[dict[str, str]] = {
     "log.assign": "Indexes, entries, tiles and the intended checkpoint are stored, if nobody moved the head.",
     "log.lease": "A process takes, keeps or gives back the lease to sequence and to anchor.",
     "log.open": "A log and its opening entry are stored.",
+    "log.rotate": "Other keys sign a log from its present size on.",
     "log.sign": "The signed checkpoint is stored and becomes the log's head.",
     "records.accept": "Records, sealed payloads, idempotency and outbox rows are stored: accepted.",
     "records.erase": "A subject's contents are destroyed and the erasure's entries accepted, in one transaction.",

@@ -116,13 +116,16 @@ class SigningKeyFiles:
         except FileExistsError:
             return self.load(label)
 
-    def open_log_keys(self, origin: str) -> LogKeys:
-        """Return the keys of a log being opened, made as far as an interrupted opening did not make them."""
-        return LogKeys(*(self.load_or_create(label) for label in _log_labels(origin)))
+    def open_log_keys(self, origin: str, era: int = 0) -> LogKeys:
+        """Return the keys of an era that is about to begin, made as far as an interrupted call did not.
 
-    def log_keys(self, origin: str) -> LogKeys:
-        """Return the keys of a log that exists; raises as `load` does."""
-        return LogKeys(*(self.load(label) for label in _log_labels(origin)))
+        Era 0 is that of a log being opened.
+        """
+        return LogKeys(*(self.load_or_create(label) for label in _log_labels(origin, era)))
+
+    def log_keys(self, origin: str, era: int = 0) -> LogKeys:
+        """Return the keys of an era of a log that exists; raises as `load` does."""
+        return LogKeys(*(self.load(label) for label in _log_labels(origin, era)))
 
     def publisher_key(self, chain: str) -> SigningKey:
         """Return the key that pays for and sends anchors on one chain, made at first use."""
@@ -184,13 +187,15 @@ def _split(content: bytes, name: str) -> tuple[KeyLabel, bytes]:
     return KeyLabel(owner, purpose, algorithm), sealed
 
 
-def _log_labels(origin: str) -> tuple[KeyLabel, ...]:
+def _log_labels(origin: str, era: int) -> tuple[KeyLabel, ...]:
+    # No origin has a space, so the keys of an era are nobody else's.
+    owner = origin if era == 0 else f"{origin} {era}"
     return (
-        KeyLabel(origin, "head-ed25519", ED25519),
-        KeyLabel(origin, "head-ml-dsa-44", ML_DSA_44),
-        KeyLabel(origin, "head-secp256k1", SECP256K1),
-        KeyLabel(origin, "status", ED25519),
-        KeyLabel(origin, "acceptance", ED25519),
+        KeyLabel(owner, "head-ed25519", ED25519),
+        KeyLabel(owner, "head-ml-dsa-44", ML_DSA_44),
+        KeyLabel(owner, "head-secp256k1", SECP256K1),
+        KeyLabel(owner, "status", ED25519),
+        KeyLabel(owner, "acceptance", ED25519),
     )
 
 

@@ -78,9 +78,9 @@ class Archive:
         keyring: Keyring,
         *,
         kinds: KindRegistry,
-        status_signer: Callable[[Origin], StatusSigner],
+        status_signer: Callable[[Origin, int], StatusSigner],
     ) -> None:
-        """Read records of these `kinds` from `database`; `status_signer(origin)` signs their statuses."""
+        """Read records of these `kinds` from `database`; `status_signer(origin, era)` signs their statuses."""
         self._database = database
         self._keyring = keyring
         self._kinds = kinds
@@ -196,7 +196,7 @@ class Archive:
             known=_moment(view.first_checkpoint_covering(index).timestamp),
             as_of=AsOf(newest.size, newest.root, _moment(newest.timestamp)),
         )
-        return self._status_signer(view.log.origin).sign(statement)
+        return self._status_signer(view.log.origin, view.log.era.number).sign(statement)
 
     def _changes(self, found: _Found) -> tuple[StatusChange, ...]:
         return published_changes(found.conn, found.view, found.row.record, kinds=self._kinds)

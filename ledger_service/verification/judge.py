@@ -10,10 +10,14 @@ from ledger_service.log.directory import find_log
 from ledger_service.proofs.entry import parse_entry
 from ledger_service.proofs.evidence import parse_evidence
 from ledger_service.proofs.policy import Policy, format_policy
-from ledger_service.proofs.trust import HeadKey, Trust, TrustedLog, format_trust
-from ledger_service.proofs.types import TreeSize
+from ledger_service.proofs.trust import Trust, TrustedLog, format_trust
 from ledger_service.proofs.verify import verify
-from ledger_service.verification.trust_documents import policy_of, trusted_anchors
+from ledger_service.verification.trust_documents import (
+    head_keys_of,
+    policy_of,
+    required_steps,
+    trusted_anchors,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,11 +36,14 @@ _NOBODY: Final = Policy((), (), (), "none")
 
 @dataclass(frozen=True, slots=True)
 class IssuerKeys:
-    """Who keeps a log, from our registry, and the keys that speak for it beside its checkpoints' keys."""
+    """Who keeps a log, from our registry, and the keys that speak for it beside its checkpoints' keys.
+
+    Those of today come first.
+    """
 
     issuer_name: str
-    status: VerifierKey
-    acceptance: VerifierKey
+    status: tuple[VerifierKey, ...]
+    acceptance: tuple[VerifierKey, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +110,9 @@ class Judge:
             origin=log.origin,
             org=log.org,
             issuer_name=keys.issuer_name,
-            status_keys=(keys.status,),
-            acceptance_keys=(keys.acceptance,),
-            head_keys=tuple(HeadKey(key, TreeSize(0), None) for key in log.vkeys),
+            status_keys=keys.status,
+            acceptance_keys=keys.acceptance,
+            head_keys=head_keys_of(log),
             anchors=anchors,
         )
-        return policy_of(log), Trust((known,))
+        return policy_of(log), Trust((known,), required=required_steps(log))

@@ -9,23 +9,52 @@ from sqlalchemy import select
 
 from ledger_service.chain.tables import chain_contracts, chain_logs, chains
 from ledger_service.proofs.note import ALG_ED25519, ALG_MLDSA44
-from ledger_service.proofs.policy import Policy, Witness
-from ledger_service.proofs.trust import TrustedAnchor
+from ledger_service.proofs.policy import Group, Policy, Witness
+from ledger_service.proofs.trust import DEFAULT_REQUIRED, HeadKey, TrustedAnchor
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from ledger_service.log.directory import LogRow
+    from ledger_service.proofs.note import VerifierKey
 
 _WITNESS: Final = "log-mldsa"
+_ANY_ERA: Final = "log-mldsa-any"
+_ANCHOR_STEP: Final = 6
 _GROUP: Final = 4
 
 
 def policy_of(log: LogRow) -> Policy:
-    """The C2SP policy of a log: its Ed25519 key as log, its ML-DSA key as the witness of the quorum."""
-    (head,) = (key for key in log.vkeys if key.alg == ALG_ED25519)
-    (cosigner,) = (key for key in log.vkeys if key.alg == ALG_MLDSA44)
-    return Policy((head,), (Witness(_WITNESS, cosigner),), (), _WITNESS)
+    """The C2SP policy of a log: its Ed25519 key as log, its ML-DSA key as the witness of the quorum.
+
+    Keys of earlier eras follow those of today, and one ML-DSA key of any era makes the quorum: a policy knows
+    no sizes. Up to which size a key speaks, the trust file says.
+    """
+    heads: list[VerifierKey] = []
+    witnesses: list[Witness] = []
+    for era in reversed(log.eras):
+        heads += [key for key in era.vkeys if key.alg == ALG_ED25519]
+        name = _WITNESS if era.to_size is None else f"{_WITNESS}-{era.number}"
+        witnesses += [Witness(name, key) for key in era.vkeys if key.alg == ALG_MLDSA44]
+    if len(witnesses) == 1:
+        return Policy(tuple(heads), tuple(witnesses), (), _WITNESS)
+    group = Group(_ANY_ERA, 1, tuple(each.name for each in witnesses))
+    return Policy(tuple(heads), tuple(witnesses), (group,), _ANY_ERA)
+
+
+def head_keys_of(log: LogRow) -> tuple[HeadKey, ...]:
+    """The keys of a log's checkpoints with the sizes that they speak for, those of today first."""
+    return tuple(HeadKey(key, era.from_size, era.to_size) for era in reversed(log.eras) for key in era.vkeys)
+
+
+def required_steps(log: LogRow) -> tuple[int, ...]:
+    """The steps of the verdict that a log needs.
+
+    Who holds leaked keys can sign any history up to the size at which they were replaced. What a contract had
+    accepted by then is the only witness of the true one, so step 6 is needed from then on.
+    """
+    leaked = any(era.leaked for era in log.eras)
+    return tuple(sorted({*DEFAULT_REQUIRED, _ANCHOR_STEP})) if leaked else DEFAULT_REQUIRED
 
 
 def trusted_anchors(conn: Connection, log_id: int) -> tuple[TrustedAnchor, ...]:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ledger_service.log.ledger_thread import LedgerThread
     from ledger_service.storage.engine import Database
     from ledger_service.vault.signing_keys import SigningKeyFiles
+    from ledger_service.verification.log_signers import LogSigners
 
 # Which contract the logs of each collection are anchored in.
 CONTRACTS: Final = {
@@ -64,6 +65,7 @@ def build_chain_side(
     ledger: LedgerThread,
     *,
     files: SigningKeyFiles,
+    signers: LogSigners,
     clock: Clock,
     on_fatal: Callable[[LedgerError], None],
 ) -> ChainSide | None:
@@ -83,6 +85,7 @@ def build_chain_side(
         node,
         source=source,
         changes=source,
+        signers=signers.head_signer,
         artifacts=artifacts,
         account=account,
         clock=clock,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import structlog
 
@@ -16,6 +16,7 @@ from ledger_service.chain.alarms import Alarms
 from ledger_service.clock import SystemClock
 from ledger_service.errors import StorageFatalError
 from ledger_service.log.bulk_writer import BulkWriter
+from ledger_service.log.eras import current_era
 from ledger_service.log.eraser import Eraser
 from ledger_service.log.lease import SequencerLease, this_process
 from ledger_service.log.ledger_thread import LedgerThread
@@ -51,12 +52,14 @@ if TYPE_CHECKING:
     from ledger_service.config import Settings
     from ledger_service.errors import LedgerError
     from ledger_service.log.directory import LogRow
+    from ledger_service.proofs.types import Origin
     from ledger_service.records.kinds import KindRegistry
     from ledger_service.storage.engine import Database
     from ledger_service.vault.wrapping import KeyWrapper
     from ledger_service.wiring.anchoring import ChainSide
 
 _log: Final = structlog.get_logger("service")
+_Signer = TypeVar("_Signer")
 
 
 def build(
@@ -86,8 +89,9 @@ def build(
         # Commands that do not anchor need not wait for the chain's libraries.
         from ledger_service.wiring.anchoring import build_chain_side  # noqa: PLC0415
 
-        ledger = writing.ledger
-        chain = build_chain_side(settings, database, ledger, files=files, clock=clock, on_fatal=on_fatal)
+        chain = build_chain_side(
+            settings, database, writing.ledger, files=files, signers=signers, clock=clock, on_fatal=on_fatal
+        )
     keeper, gas_used = (None, _unknown_gas) if chain is None else (chain.keeper, chain.gas_used)
     logs, alarms = LogReader(database), Alarms(database, clock=clock)
     api_keys, sessions = _build_accounts(database, clock=clock)
@@ -180,7 +184,10 @@ def _build_writing(
         capacity=settings.queue_records,
     )
     recorder = Recorder(
-        ledger, archive, acceptance_signer=signers.acceptance_signer, bound_s=settings.sequence_bound_s
+        ledger,
+        archive,
+        acceptance_signer=_of_today(database, signers.acceptance_signer),
+        bound_s=settings.sequence_bound_s,
     )
     preparer = BulkPreparer(workers=settings.seal_workers)
     bulk_writer = BulkWriter(
@@ -224,9 +231,8 @@ def _build_erasures(
         clock=clock,
         backup_period=timedelta(days=settings.backup_days),
     )
-    erasures = Erasures(
-        database, eraser, status_signer=signers.status_signer, bound_s=settings.sequence_bound_s
-    )
+    status_signer = _of_today(database, signers.status_signer)
+    erasures = Erasures(database, eraser, status_signer=status_signer, bound_s=settings.sequence_bound_s)
     # A restored backup holds what was erased since: nothing is served before that is gone again.
     erasures.reapply()
     return erasures
@@ -245,10 +251,24 @@ def _stay(error: LedgerError) -> None:
 
 def _issuer_keys(organizations: Organizations, signers: LogSigners) -> Callable[[LogRow], IssuerKeys]:
     def find(log: LogRow) -> IssuerKeys:
-        signer = signers.of(log.origin)
-        return IssuerKeys(organizations.find(log.org).name, signer.status.vkey, signer.acceptance.vkey)
+        name = organizations.find(log.org).name
+        if not log.rotated:
+            keys = signers.of(log.origin, log.era.number).keys
+            return IssuerKeys(name, (keys.status,), (keys.acceptance,))
+        # Who holds a leaked key could say anything at any time; its windows are of sizes, not of times.
+        eras = [each for each in reversed(log.rotated) if not each.leaked]
+        return IssuerKeys(
+            name,
+            tuple(each.status for each in eras if each.status),
+            tuple(each.acceptance for each in eras if each.acceptance),
+        )
 
     return find
+
+
+def _of_today(database: Database, signer_of: Callable[[Origin, int], _Signer]) -> Callable[[Origin], _Signer]:
+    """The signer of a log's present era, whoever replaced its keys and whenever."""
+    return lambda origin: signer_of(origin, current_era(database, origin))
 
 
 def _alarm(on_fatal: Callable[[LedgerError], None]) -> Callable[[LedgerError], None]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Self
 
+from ledger_service.chain.rotations import count_lagging_keys
 from ledger_service.chain.status_store import count_waiting
 from ledger_service.errors import (
     LogExistsError,
@@ -245,9 +246,11 @@ class Service:
         reasons = () if refusal is None else (f"{refusal.text} [{refusal.code}]",)
         notes = [f"{alarm.code}: {alarm.subject}: {alarm.detail}" for alarm in self.alarms.open()]
         with self.database.read() as conn:
-            behind = count_waiting(conn)
+            behind, lagging = count_waiting(conn), count_lagging_keys(conn)
         if behind:
             notes.append(f"The contracts have yet to take {behind} changes of status.")
+        if lagging:
+            notes.append(f"The contracts have yet to learn of the new keys of {lagging} logs.")
         trouble = None if self.keeper is None else self.keeper.chain_trouble
         if trouble is not None:
             notes.append(f"{trouble.text} [{trouble.code}]")

@@ -83,6 +83,23 @@ def retirement_digest(
     return _typed_data_digest(domain, types, message)
 
 
+def rotation_digest(
+    chain_id: int, contract: str, *, log_id: bytes, size: int, publisher: str, head_key: str
+) -> bytes:
+    """What EIP-712 has a head key sign to give a log another publisher or head key."""
+    types = {
+        "Rotation": [
+            {"name": "logId", "type": "bytes32"},
+            {"name": "size", "type": "uint64"},
+            {"name": "publisher", "type": "address"},
+            {"name": "headKey", "type": "address"},
+        ]
+    }
+    message = {"logId": log_id, "size": size, "publisher": publisher, "headKey": head_key}
+    domain = {"name": "audit-ledger log", "version": "1", "chainId": chain_id, "verifyingContract": contract}
+    return _typed_data_digest(domain, types, message)
+
+
 def _typed_data_digest(domain: dict[str, Any], types: dict[str, Any], message: dict[str, Any]) -> bytes:
     signable = encode_typed_data(domain, types, message)
     return keccak(b"\x19" + signable.version + signable.header + signable.body)
@@ -141,6 +158,28 @@ class LogDriver:
         """Close the log with the head key's signature."""
         signature = self.key.sign_digest(self.retirement_digest(successor))
         return self.contract.send("retire", self.log_id, successor, *signature, sender=sender)
+
+    def rotate(
+        self, *, publisher: int = PUBLISHER, key: HeadKey | None = None, sender: int = PUBLISHER
+    ) -> Mined:
+        """Give the log another publisher or head key, with the signature of the head key in force."""
+        new = self.key if key is None else key
+        account = self.contract.evm.account(publisher)
+        signature = self.key.sign_digest(self.rotation_digest(account, new.address))
+        mined = self.contract.send("rotate", self.log_id, account, new.address, *signature, sender=sender)
+        self.key = new
+        return mined
+
+    def rotation_digest(self, publisher: str, head_key: str) -> bytes:
+        """What the head key signs to change both now."""
+        return rotation_digest(
+            self.contract.evm.chain_id,
+            self.contract.checksum_address,
+            log_id=self.log_id,
+            size=self.head[0],
+            publisher=publisher,
+            head_key=head_key,
+        )
 
     def retirement_digest(self, successor: LogReference = NO_LOG) -> bytes:
         """What the head key signs to close the log now."""

@@ -47,7 +47,7 @@ def _three_lines(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def signers_in(directory: Path) -> Any:
         signers_of = two_lines(directory)
-        return lambda origin: (*signers_of(origin), Eip712Signer(b"\x44" * 32, name=origin))
+        return lambda origin, _era=0: (*signers_of(origin), Eip712Signer(b"\x44" * 32, name=origin))
 
     monkeypatch.setattr(small, "signers_in", signers_in)
 

@@ -62,6 +62,7 @@ class AnchoringRig:
             self.node,
             source=source or self.logs,
             changes=self.logs,
+            signers=self.logs.head_signer,
             artifacts=ARTIFACTS,
             account=self.account,
             clock=self.clock,

@@ -276,7 +276,7 @@ class Installation:
         return key in self.erased
 
     def rotate(self, key: str) -> bool:
-        """Ask to rotate the key-encryption key; return whether that was answered well."""
+        """Ask to rotate a log's keys and the key-encryption key; return whether that was answered well."""
         self._say("rotate", (key,))
         return key in self._listen({key})
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, select
 
-from ledger_service.chain.head_signer import Eip712Signer
+from ledger_service.chain.head_signer import Eip712Signer, key_address
 from ledger_service.chain.source import LoggedChange, LogHead, SignedCheckpoint
+from ledger_service.errors import PolicyError
 from ledger_service.log.tables import logs
 from ledger_service.proofs.checkpoint import Checkpoint, format_checkpoint
 from ledger_service.proofs.merkle import (
@@ -45,7 +46,21 @@ class PaperLog:
 
     def __post_init__(self) -> None:
         """Make the head key from the origin: the same log has the same key again."""
-        self.signer = Eip712Signer(sha256(self.origin.encode()).digest(), name=self.origin)
+        self.signers = [(self._make_signer(0), 0)]
+
+    def _make_signer(self, era: int) -> Eip712Signer:
+        words = self.origin if era == 0 else f"{self.origin} {era}"
+        return Eip712Signer(sha256(words.encode()).digest(), name=self.origin)
+
+    @property
+    def signer(self) -> Eip712Signer:
+        """Who signs now."""
+        return self.signers[-1][0]
+
+    def rotate(self) -> PaperLog:
+        """Let another key sign from the published size on."""
+        self.signers.append((self._make_signer(len(self.signers)), self.published))
+        return self
 
     def read_tile(self, level: int, index: int, width: int) -> bytes:
         """Serve the tree code."""
@@ -74,14 +89,30 @@ class PaperLog:
     def head(self) -> LogHead:
         """The newest checkpoint as the anchorer sees it."""
         return LogHead(
-            self.number, self.origin, self.contract_kind, self.published, self.root(self.published)
+            self.number,
+            self.origin,
+            self.contract_kind,
+            self.published,
+            self.root(self.published),
+            len(self.signers) - 1,
         )
 
-    def signed(self) -> SignedCheckpoint:
-        """The newest checkpoint with its signed note."""
-        checkpoint = Checkpoint(Origin(self.origin), TreeSize(self.published), self.root(self.published))
-        note = Note(format_checkpoint(checkpoint), (self.signer.sign(checkpoint, 1),))
-        return SignedCheckpoint(self.head(), format_note(note), self.signer.vkey)
+    def signed(self, head_key: bytes | None = None) -> SignedCheckpoint:
+        """The newest checkpoint with its signed note, or the newest that a head key signs."""
+        addresses = [key_address(signer.vkey) for signer, _ in self.signers]
+        if head_key is not None and head_key not in addresses:
+            raise PolicyError
+        era = len(self.signers) - 1 if head_key is None else addresses.index(head_key)
+        signer = self.signers[era][0]
+        size, after = self.published, None
+        if era + 1 < len(self.signers):
+            after, size = self.signers[era + 1]
+        checkpoint = Checkpoint(Origin(self.origin), TreeSize(size), self.root(size))
+        note = Note(format_checkpoint(checkpoint), (signer.sign(checkpoint, 1),))
+        head = replace(self.head(), size=size, root=self.root(size))
+        return SignedCheckpoint(
+            head, format_note(note), signer.vkey, era, None if after is None else after.vkey
+        )
 
 
 class PaperLogs:
@@ -114,9 +145,13 @@ class PaperLogs:
         """Every log with a checkpoint."""
         return tuple(paper.head() for paper in self.papers if paper.published)
 
-    def signed(self, log: int) -> SignedCheckpoint:
-        """A log's newest checkpoint."""
-        return self._paper(log).signed()
+    def signed(self, log: int, *, head_key: bytes | None = None) -> SignedCheckpoint:
+        """A log's newest checkpoint, or the newest that a head key signs."""
+        return self._paper(log).signed(head_key)
+
+    def head_signer(self, origin: str, era: int) -> Eip712Signer:
+        """Who signed for a log in an era."""
+        return next(paper for paper in self.papers if paper.origin == origin).signers[era][0]
 
     def root_at(self, log: int, size: int) -> bytes:
         """The root of the first `size` entries."""

@@ -90,7 +90,7 @@ def sequence_and_write(directory: str, url: str, number: int, life: int) -> None
     ):
         first, *others = signers_in(Path(directory))(ORIGIN)
         signers = (_NotingSigner(first, journal), *others)
-        sequencer = Sequencer(ledger.database, signers_of=lambda _origin: signers, clock=ledger.clock)
+        sequencer = Sequencer(ledger.database, signers_of=lambda _origin, _era: signers, clock=ledger.clock)
         lease = SequencerLease(ledger.database, clock=ledger.clock, holder=this_process(), lasts_s=LEASE_S)
 
         def alarm(error: LedgerError) -> None:

@@ -39,6 +39,7 @@ from ledger_service.webhooks.sender import Sender
 from ledger_service.wiring.build import build
 from ledger_service.wiring.events import configure_events
 from ledger_service.wiring.installation import chain_file, install, load_key_wrapper, load_publisher
+from ledger_service.wiring.log_keys import rotate_log_keys
 from ledger_service.wiring.rotation import retire_kek, rotate_kek
 from tests.support.processes import die_with_parent
 
@@ -214,10 +215,15 @@ class _Desk:
             self._say("done", (key, True))
 
     def _rotate(self, key: str) -> None:
-        """Rotate the key-encryption key and destroy the old one, as the commands do beside a service."""
+        """Rotate a log's keys and the key-encryption key, and destroy the old one of these.
+
+        The commands do the same beside a service.
+        """
+        settings = self._service.settings
         try:
-            rotate_kek(self._service.settings)
-            retire_kek(self._service.settings)
+            rotate_log_keys(settings, ORG, COLLECTION, clock=self._service.clock)
+            rotate_kek(settings)
+            retire_kek(settings)
         except LedgerError:
             self._say("done", (key, False))
         else:

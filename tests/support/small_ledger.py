@@ -90,14 +90,14 @@ class SmallLedger:
 def signers_in(directory: Path) -> Any:
     """What gives the signers of a log whose keys lie in `directory`, made when there are none."""
     files = SigningKeyFiles(directory / "keys", KEK)
-    made: dict[Origin, Sequence[CheckpointSigner]] = {}
+    made: dict[tuple[Origin, int], Sequence[CheckpointSigner]] = {}
 
-    def signers_of(origin: Origin) -> Sequence[CheckpointSigner]:
-        if origin not in made:
-            keys = files.open_log_keys(origin)
+    def signers_of(origin: Origin, era: int = 0) -> Sequence[CheckpointSigner]:
+        if (origin, era) not in made:
+            keys = files.open_log_keys(origin, era)
             ed25519 = Ed25519Signer(origin, keys.head_ed25519.ed25519())
-            made[origin] = (ed25519, MlDsa44Signer(origin, keys.head_ml_dsa_44.ml_dsa_44()))
-        return made[origin]
+            made[origin, era] = (ed25519, MlDsa44Signer(origin, keys.head_ml_dsa_44.ml_dsa_44()))
+        return made[origin, era]
 
     return signers_of
 

@@ -76,12 +76,12 @@ class Histories:
         files = SigningKeyFiles(ledger.directory / "keys", KEK)
 
         @cache
-        def signer(origin: Origin) -> StatusSigner:
+        def signer(origin: Origin, _era: int = 0) -> StatusSigner:
             return StatusSigner(origin, files.open_log_keys(origin).status.ed25519())
 
         def keys(log: LogRow) -> IssuerKeys:
             vkey = signer(log.origin).vkey
-            return IssuerKeys("The Shop", vkey, vkey)
+            return IssuerKeys("The Shop", (vkey,), (vkey,))
 
         self.signer = signer(ledger.log.origin)
         self.archive = Archive(ledger.database, ledger.keyring, kinds=KINDS, status_signer=signer)

@@ -46,7 +46,7 @@ def record(desk: Desk, name: str, buyer: str) -> str:
 def check(desk: Desk, reply: TestResponse) -> ErasureCertificate:
     """The certificate of an answer, under the keys that the service tells."""
     logs = desk.service.logs.logs()
-    keys = [desk.service.signers.status_signer(log.origin).vkey for log in logs]
+    keys = [desk.service.signers.status_signer(log.origin, 0).vkey for log in logs]
     return check_certificate(reply.data, keys)
 
 

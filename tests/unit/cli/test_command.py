@@ -36,6 +36,7 @@ NAMES = [
     "verify",
     "audit",
     "trust",
+    "log",
     "kek",
     "doctor",
     "completion",

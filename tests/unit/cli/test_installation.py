@@ -123,6 +123,7 @@ def test_the_doctor_names_the_fix(command: Callable[..., Ended], data: Path) -> 
         "logs": "good",
         "chain": "unknown",
         "status": "good",
+        "rotation": "good",
         "clock": "unknown",
     }
     assert command("doctor").code == 2

@@ -128,10 +128,10 @@ def test_stale_sequencer_cannot_sign(sqlite_ledger: SmallLedger) -> None:
     original = ledger.sequencer._signers_of
     done: list[Sequenced | None] = []
 
-    def interrupted(_: object) -> object:
+    def interrupted(*_: object) -> object:
         ledger.sequencer._signers_of = original
         done.append(other.recover(ledger.log.id))
-        return original(ORIGIN)
+        return original(ORIGIN, 0)
 
     ledger.sequencer._signers_of = interrupted  # type: ignore[assignment]
     with pytest.raises(FencedError):

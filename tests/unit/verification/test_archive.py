@@ -155,13 +155,16 @@ def test_a_record_that_waits_is_accepted_and_has_no_proof(service: Service) -> N
     thread = LedgerThread(service.intake, _NoSequencer(), heartbeat_s=600, alarm=lambda _error: None)  # type: ignore[arg-type]
     thread.start()
     recorder = Recorder(
-        thread, service.archive, acceptance_signer=service.signers.acceptance_signer, bound_s=0.0
+        thread,
+        service.archive,
+        acceptance_signer=lambda origin: service.signers.acceptance_signer(origin, 0),
+        bound_s=0.0,
     )
     known, service.recorder = service.recorder, recorder
     try:
         pending = submit(service, "waiting")
         assert isinstance(pending, Pending)
-        key = service.signers.acceptance_signer(Origin(ORIGIN)).vkey
+        key = service.signers.acceptance_signer(Origin(ORIGIN), 0).vkey
         state = service.archive.state(pending.id)
         assert check_acceptance(pending.acceptance, key).leaf == state.leaf
     finally:
