@@ -20,10 +20,11 @@ class Fees:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a transaction does: `to` is None for a deployment."""
+    """What a transaction does: `to` is None for a deployment. `value` is sent along, in wei."""
 
     to: bytes | None
     data: bytes
+    value: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class PublisherAccount:
             "chainId": chain_id,
             "nonce": nonce,
             "gas": gas,
-            "value": 0,
+            "value": call.value,
             "data": call.data,
             "to": b"" if call.to is None else call.to,
         }

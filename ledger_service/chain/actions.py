@@ -30,8 +30,10 @@ REVERTED: Final = "reverted"
 DISPLACED: Final = "displaced"
 STATUS: Final = "status"
 ROTATE: Final = "rotate"
+ROLE: Final = "role"
+FUND: Final = "fund"
 # What is never asked twice at the same time: once for each contract, log, or (a status) explaining entry.
-_ONCE: Final = frozenset({"deploy", "open", "publish", ROTATE, STATUS})
+_ONCE: Final = frozenset({"deploy", "open", "publish", ROTATE, ROLE, FUND, STATUS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +185,7 @@ class ActionJournal:
         same = chain_actions.c.log == request.log
         if request.log is None:
             same = chain_actions.c.calldata == request.call.data
+            same &= chain_actions.c.receiver.is_not_distinct_from(request.call.to)
         elif request.kind == STATUS:
             same &= chain_actions.c.size == request.size
         waiting = select(chain_actions.c.id).where(
@@ -203,6 +206,7 @@ class ActionJournal:
             "size": request.size,
             "receiver": request.call.to,
             "calldata": request.call.data,
+            "value": _value_bytes(request.call.value),
             "planned": to_instant(self._clock.now()),
         }
         statement = insert(chain_actions).values(values).returning(chain_actions.c.id)
@@ -234,6 +238,10 @@ class ActionJournal:
         conn.execute(insert(chain_transactions).values(values))
 
 
+def _value_bytes(value: int) -> bytes | None:
+    return value.to_bytes((value.bit_length() + 7) // 8, "big") if value else None
+
+
 def _load(conn: Connection, condition: Any) -> tuple[Action, ...]:
     rows = conn.execute(select(chain_actions).where(condition).order_by(chain_actions.c.nonce)).all()
     if not rows:
@@ -254,5 +262,5 @@ def _action(row: Row[Any], variants: tuple[Variant, ...]) -> Action:
     settlement = None
     if row.outcome is not None:
         settlement = Settlement(row.outcome, row.block_number, row.block_hash)
-    call = Call(row.receiver, row.calldata)
+    call = Call(row.receiver, row.calldata, int.from_bytes(row.value or b""))
     return Action(row.id, row.nonce, row.kind, row.log, row.size, call, settlement, variants)

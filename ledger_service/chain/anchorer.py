@@ -22,6 +22,7 @@ from ledger_service.chain.cycle import Cycle
 from ledger_service.chain.look import Look
 from ledger_service.chain.mempool import Mempool
 from ledger_service.chain.pins import ChainPins
+from ledger_service.chain.publishers import FIRST_KEY, read_publishers, switch_publisher
 from ledger_service.chain.rollback import known_contracts
 from ledger_service.chain.sending import Sender, SendingOptions, gas_limit
 from ledger_service.chain.status_mirror import StatusMirror
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from ledger_service.chain.guard import HighWaterGuard
     from ledger_service.chain.pins import PinnedChain
     from ledger_service.chain.planning import HeadSigners
+    from ledger_service.chain.publishers import Publishers
     from ledger_service.chain.source import ChangeSource, ProofSource
     from ledger_service.clock import Clock
     from ledger_service.errors import RollbackDetectedError
@@ -92,7 +94,7 @@ class StepSummary:
 class Anchorer:
     """The one who speaks to the chain for this installation. One thread runs it."""
 
-    __slots__ = ("_account", "_alarms", "_artifacts", "_clock", "_db", "_found", "_guard", "_mempool",
+    __slots__ = ("_accounts", "_alarms", "_artifacts", "_clock", "_db", "_found", "_guard", "_mempool",
                  "_mirror", "_node", "_options", "_pins", "_signers", "_source", "_store")  # fmt: skip
 
     def __init__(
@@ -104,14 +106,16 @@ class Anchorer:
         changes: ChangeSource,
         signers: HeadSigners,
         artifacts: Mapping[str, Artifact],
-        account: PublisherAccount,
+        accounts: Callable[[str], PublisherAccount],
         clock: Clock,
         options: AnchorOptions,
         guard: HighWaterGuard | None = None,
     ) -> None:
-        """Anchor the logs of `source` through `node`, paid by `account`; `step` or `run` does it.
+        """Anchor the logs of `source` through `node`; `step` or `run` does it.
 
         The contracts' states of records follow `changes`; `signers` have the head keys that were replaced.
+
+        It is paid by the account that publishes now: `accounts` has it by the name of its key, "" for the first.
 
         `artifacts` has the contract for each `LogHead.contract_kind`. The marks of `guard` are raised at
         each step, whether the chain answers or not.
@@ -122,7 +126,7 @@ class Anchorer:
         self._source = source
         self._signers = signers
         self._artifacts = artifacts
-        self._account = account
+        self._accounts = accounts
         self._clock = clock
         self._options = options
         self._guard = guard
@@ -176,15 +180,16 @@ class Anchorer:
         """
         chain = self._pins.check(self._node, self_anchored=self._options.self_anchored)
         look = Look(self._node)
-        journal = self._journal(chain)
-        fees = self._sender(look.head, journal).quote()
+        account = self._accounts(self._publishers(chain).present.key)
+        journal = self._journal(chain, account)
+        fees = self._sender(look.head, journal, account).quote()
         if fees is None:
             raise ChainUnavailableError("The chain asks more for gas than is allowed.")
         try:
-            needed = self._mempool.estimate_gas(call, sender=self._account.address)
+            needed = self._mempool.estimate_gas(call, sender=account.address)
         except ContractRevertedError as error:
             raise name_revert(next(iter(self._artifacts.values())), error) from error
-        nonce = self._node.nonce(self._account.address, at=look.head)
+        nonce = self._node.nonce(account.address, at=look.head)
         request = Request(kind, call, gas=gas_limit(needed, head=look.head), fees=fees, log=log)
         (action,) = journal.plan([request], nonce=nonce, height=look.head.number)
         return action
@@ -195,7 +200,9 @@ class Anchorer:
             self._guard.record(self._source.heads(), contracts=known_contracts(self._pins))
         chain = self._pins.check(self._node, self_anchored=options.self_anchored)
         look = Look(self._node)
-        journal = self._journal(chain)
+        publishers = self._publishers(chain)
+        account = self._accounts(publishers.present.key)
+        journal = self._journal(chain, account)
         cycle = Cycle(
             look,
             self._node,
@@ -208,7 +215,7 @@ class Anchorer:
             source=self._source,
             signers=self._signers,
             artifacts=self._artifacts,
-            account=self._account.address,
+            publishers=publishers,
             confirmations=options.confirmations,
             alarms=self._found,
         )
@@ -217,30 +224,35 @@ class Anchorer:
         cycle.raise_alarms(reading)
         now = self._clock.now()
         cycle.check_clock(now, tolerance_s=options.clock_tolerance_s)
-        sender = self._sender(look.head, journal)
+        sender = self._sender(look.head, journal, account)
         room = options.max_in_flight - len(reading.open)
         planned = cycle.plan(
             self._db, reading, sender, room=room, now=now, anchor_every_s=options.anchor_every_s
         )
         waiting = sorted((*reading.open, *planned), key=lambda action: action.nonce)
         sender.send(waiting, nonce=reading.nonce)
+        if cycle.moved and publishers.following is not None:
+            switch_publisher(self._db, chain.row, publishers.following, clock=self._clock)
         return _summarize(look, reading, planned=len(planned))
 
-    def _journal(self, chain: PinnedChain) -> ActionJournal:
+    def _publishers(self, chain: PinnedChain) -> Publishers:
+        return read_publishers(self._db, chain.row, first=lambda: self._accounts(FIRST_KEY).address)
+
+    def _journal(self, chain: PinnedChain, account: PublisherAccount) -> ActionJournal:
         return ActionJournal(
             self._db,
             chain=chain.row,
             chain_id=chain.identity.chain_id,
-            account=self._account,
+            account=account,
             clock=self._clock,
         )
 
-    def _sender(self, head: Block, journal: ActionJournal) -> Sender:
+    def _sender(self, head: Block, journal: ActionJournal, account: PublisherAccount) -> Sender:
         return Sender(
             self._mempool,
             journal=journal,
             head=head,
-            sender=self._account.address,
+            sender=account.address,
             options=SendingOptions(
                 self._options.replace_after_blocks, self._options.max_fee_wei, self._options.max_in_flight
             ),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _ZERO_HASH: Final = bytes(32)
 _ADDRESS_BYTES: Final = 20
+_OPENER_ROLE: Final = keccak(b"OPENER_ROLE")
 # Blocks whose events are read at once. An anchorer changes some eight records in a block.
 _STRETCH: Final = 1_000
 
@@ -177,6 +178,14 @@ class CheckpointLogContract:
         """Return the call that gives a log a publisher and a head key, signed by the head key before."""
         return self._call("rotate", log_id, publisher, head_key, signed.r, signed.vs)
 
+    def grant_role(self, account: bytes) -> Call:
+        """Return the call that admits an account as an opener; any opener may."""
+        return self._call("grantRole", _OPENER_ROLE, account)
+
+    def renounce_role(self, account: bytes) -> Call:
+        """Return the call by which an account stops being an opener."""
+        return self._call("renounceRole", _OPENER_ROLE, account)
+
     def retire(self, log_id: bytes, *, successor: LogReference | None, r: bytes, vs: bytes) -> Call:
         """Return the call that closes a log for good, with the head key's signature over the retirement."""
         return self._call("retire", log_id, _reference_tuple(successor), r, vs)
@@ -195,6 +204,11 @@ class CheckpointLogContract:
         return LogState(
             origin_hash, _address(publisher), size, time, _address(head_key), head_key_from, retired
         )
+
+    def has_role(self, account: bytes, *, at: Block) -> bool:
+        """Tell whether an account may open logs."""
+        (held,) = self._view("hasRole", _OPENER_ROLE, account, at=at)
+        return bool(held)
 
     def check_head(self, log_id: bytes, head: Head, *, at: Block) -> Head:
         """Return the head if the contract accepted exactly it, else raise AnchorError."""

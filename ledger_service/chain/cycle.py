@@ -10,6 +10,7 @@ from ledger_service.chain.actions import DISPLACED, DONE
 from ledger_service.chain.alarms import AlarmCode
 from ledger_service.chain.anchor_store import ANCHORED, FINAL
 from ledger_service.chain.contract import CheckpointLogContract, deployment
+from ledger_service.chain.moving import plan_move
 from ledger_service.chain.planning import Planner
 from ledger_service.chain.settling import settle_actions
 from ledger_service.chain.watch import look_at_logs, look_at_standing
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from ledger_service.chain.mempool import Mempool
     from ledger_service.chain.pins import ChainPins, PinnedChain, PinnedContract
     from ledger_service.chain.planning import HeadSigners
+    from ledger_service.chain.publishers import Publishers
     from ledger_service.chain.sending import Sender
     from ledger_service.chain.source import LogHead, ProofSource
     from ledger_service.chain.status_mirror import StatusFindings, StatusMirror
@@ -37,7 +39,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one look found, before it is stored. `open` are the actions that the chain does not hold."""
+    """What one look found, before it is stored. `open` are the actions that the chain does not hold.
+
+    `settled` says that the fate of no action can change any more.
+    """
 
     nonce: int
     open: tuple[Action, ...]
@@ -46,14 +51,32 @@ class Reading:
     standing: Standing
     contracts: Mapping[str, PinnedContract | None]
     findings: Mapping[str, Findings]
+    settled: bool
     states: Mapping[str, StatusFindings]
 
 
 class Cycle:
     """One look's work. `alarms` collects what is wrong."""
 
-    __slots__ = ("_account", "_artifacts", "_chain", "_confirmations", "_journal", "_look", "_mempool",
-                 "_mirror", "_node", "_pins", "_signers", "_source", "_store", "alarms", "heads")  # fmt: skip
+    __slots__ = (
+        "_account",
+        "_artifacts",
+        "_chain",
+        "_confirmations",
+        "_journal",
+        "_look",
+        "_mempool",
+        "_mirror",
+        "_node",
+        "_pins",
+        "_publishers",
+        "_signers",
+        "_source",
+        "_store",
+        "alarms",
+        "heads",
+        "moved",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -69,7 +92,7 @@ class Cycle:
         source: ProofSource,
         signers: HeadSigners,
         artifacts: Mapping[str, Artifact],
-        account: bytes,
+        publishers: Publishers,
         confirmations: int,
         alarms: dict[tuple[AlarmCode, str], str],
     ) -> None:
@@ -85,9 +108,11 @@ class Cycle:
         self._source = source
         self._signers = signers
         self._artifacts = artifacts
-        self._account = account
+        self._account = publishers.present.address
+        self._publishers = publishers
         self._confirmations = confirmations
         self.alarms = alarms
+        self.moved = False
         self.heads: tuple[LogHead, ...] = tuple(source.heads())
 
     def read(self) -> Reading:
@@ -131,6 +156,7 @@ class Cycle:
             standing=standing,
             contracts=contracts,
             findings=findings,
+            settled=not actions,
             states=states,
         )
 
@@ -196,6 +222,9 @@ class Cycle:
         if fees is None:
             return ()
         planner = Planner(sender, fees=fees, room=room)
+        if self._publishers.following is not None:
+            self._plan_move(planner, self._publishers.following.address, reading)
+            return self._store_plan(planner, reading, gaps=gaps)
         for kind, pin in reading.contracts.items():
             if pin is None:
                 self._deploy(kind, planner, reading)
@@ -220,11 +249,33 @@ class Cycle:
                 store=self._store,
             )
         self._plan_states(db, planner, reading)
+        return self._store_plan(planner, reading, gaps=gaps)
+
+    def _store_plan(self, planner: Planner, reading: Reading, *, gaps: int) -> tuple[Action, ...]:
         # What is asked for anyway takes the free nonces first.
         planner.fill(gaps - len(planner.requests), account=self._account)
         if not planner.requests:
             return ()
         return self._journal.plan(planner.requests, nonce=reading.nonce, height=self._look.head.number)
+
+    def _plan_move(self, planner: Planner, following: bytes, reading: Reading) -> None:
+        """Plan what the next publisher lacks, once nothing else is under way.
+
+        `moved` is set when the chain shows, for good, that it lacks nothing.
+        """
+        if reading.open:
+            return
+        found = [
+            (self._speak_to(pin), reading.findings[kind])
+            for kind, pin in reading.contracts.items()
+            if pin is not None
+        ]
+        plan_move(
+            planner, found, self._node, present=self._account, following=following,
+            with_money=self._chain.self_anchored, at=self._look.head, chain_id=self._chain.identity.chain_id,
+            heads={head.log: head for head in self.heads}, source=self._source, signers=self._signers,
+        )  # fmt: skip
+        self.moved = reading.settled and not planner.requests and not planner.refused
 
     def _plan_states(self, db: Database, planner: Planner, reading: Reading) -> None:
         """Plan changes of status in the room that checkpoints have left."""
@@ -255,7 +306,8 @@ class Cycle:
         sizes = {head.log: head.size for head in self.heads}
         eras = {head.log: head.era for head in self.heads}
         return (
-            any(pin is None for pin in reading.contracts.values())
+            self._publishers.following is not None
+            or any(pin is None for pin in reading.contracts.values())
             or any(
                 found.unopened
                 or any(sizes[log] > head.size or eras[log] > 0 for log, head in found.accepted.items())
@@ -295,11 +347,12 @@ class Cycle:
             self._look,
             self._speak_to(pin),
             row=pin.row,
-            opener=self._account,
+            openers=self._publishers.everybody,
             heads=[head for head in self.heads if head.contract_kind == pin.kind],
             source=self._source,
             store=self._store,
             standing=standing,
+            every_log=self._publishers.following is not None,
         )
 
     def _speak_to(self, pin: PinnedContract) -> CheckpointLogContract:

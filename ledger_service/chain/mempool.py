@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Final
 
 from ledger_service.chain.account import Fees
 from ledger_service.chain.client import parse_event, revert_data
-from ledger_service.chain.wire import format_data, parse_data, parse_list, parse_object, parse_quantity
+from ledger_service.chain.wire import (
+    format_data,
+    format_quantity,
+    parse_data,
+    parse_list,
+    parse_object,
+    parse_quantity,
+)
 from ledger_service.errors import ChainRefusedError, ContractRevertedError
 from ledger_service.storage import failpoints
 
@@ -105,6 +112,8 @@ class Mempool:
         request = {"from": format_data(sender), "data": format_data(call.data)}
         if call.to is not None:
             request["to"] = format_data(call.to)
+        if call.value:
+            request["value"] = format_quantity(call.value)
         try:
             return parse_quantity(self._rpc.ask("eth_estimateGas", request), what="gas estimate")
         except ChainRefusedError as refusal:

@@ -42,7 +42,7 @@ _FINAL_REFUSALS: Final = frozenset({"ChangeNotAllowed", "ExplanationNotLater", "
 class Planner:
     """Makes requests for one look, as many as there is room for. `fees` are the same for all of them."""
 
-    __slots__ = ("_fees", "_room", "_sender", "requests")
+    __slots__ = ("_fees", "_room", "_sender", "refused", "requests")
 
     def __init__(self, sender: Sender, *, fees: Fees, room: int) -> None:
         """Estimate gas through `sender`; take at most `room` requests."""
@@ -50,6 +50,8 @@ class Planner:
         self._fees = fees
         self._room = room
         self.requests: list[Request] = []
+        # Whether something was due and could not be asked for.
+        self.refused = False
 
     @property
     def room(self) -> int:
@@ -112,6 +114,7 @@ class Planner:
                 )
             except (PolicyError, KeyFileError, KeyUnavailableError) as error:
                 self._sender.alarm(AlarmCode.ROTATION_REFUSED, head.origin, error.text)
+                self.refused = True
                 continue
             call = contract.rotate(
                 findings.log_ids[log], publisher=publisher, head_key=head_key, signed=signature
@@ -182,10 +185,16 @@ class Planner:
         for _ in range(count):
             self.requests.append(Request("fill", Call(account, b""), gas=FILL_GAS, fees=self._fees))
 
+    def ask(self, kind: str, call: Call, *, subject: str) -> None:
+        """Ask for a call that belongs to no log."""
+        gas = self._gas(call, subject=subject)
+        if gas is not None:
+            self.requests.append(Request(kind, call, gas=gas, fees=self._fees))
+
     def _gas(self, call: Call, *, subject: str) -> int | None:
-        if self.room <= 0:
-            return None
-        return self._sender.gas_for(call, subject=subject)
+        gas = None if self.room <= 0 else self._sender.gas_for(call, subject=subject)
+        self.refused = self.refused or gas is None
+        return gas
 
 
 def publish_call(

@@ -17,7 +17,7 @@ from ledger_service.chain.watch import check_not_behind
 from ledger_service.errors import RollbackDetectedError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ledger_service.chain.abi import Artifact
     from ledger_service.chain.client import Node
@@ -41,9 +41,9 @@ def compare_with_chain(
     pins: ChainPins,
     guard: HighWaterGuard,
     artifacts: Mapping[str, Artifact],
-    opener: bytes,
+    openers: Sequence[bytes],
 ) -> Compared:
-    """Compare the database with the guard file and with every log that `opener` opened on the pinned chain.
+    """Compare the database with the guard file and with every log that `openers` opened on the pinned chain.
 
     The contracts are those that the database knows and those that the guard remembers, so that a backup
     from before the first anchor is found out as well. Raises RollbackDetectedError when anything is ahead
@@ -65,7 +65,7 @@ def compare_with_chain(
         contract = CheckpointLogContract(
             node, artifacts[each.kind], address=each.address, first_block=each.first_block
         )
-        heads += _compare_contract(look, contract, source=source, opener=opener)
+        heads += _compare_contract(look, contract, source=source, openers=openers)
     look.confirm()
     return Compared(len(here), heads)
 
@@ -89,10 +89,10 @@ def known_contracts(pins: ChainPins) -> tuple[KnownContract, ...]:
 
 
 def _compare_contract(
-    look: Look, contract: CheckpointLogContract, *, source: ProofSource, opener: bytes
+    look: Look, contract: CheckpointLogContract, *, source: ProofSource, openers: Sequence[bytes]
 ) -> int:
     heads = {head.origin: head for head in source.heads()}
-    opened = contract.logs_opened(opener, at=look.head)
+    opened = [log for opener in openers for log in contract.logs_opened(opener, at=look.head)]
     for log in opened:
         head = heads.get(log.origin)
         state = contract.log_state(log.log_id, at=look.head)

@@ -27,6 +27,20 @@ chains = Table(
     UniqueConstraint("chain_id", "genesis_hash"),
 )
 
+# The accounts that publish on a chain, once the first of them was ever replaced. `key` names the file of the
+# account's key, "" for the one that the settings name. `since` is null until the account has taken over.
+publishers = Table(
+    "publishers",
+    metadata,
+    row_id(),
+    integer("chain", ForeignKey("chains.id")),
+    blob("address"),
+    text("key"),
+    instant("named"),
+    instant("since", nullable=True),
+    UniqueConstraint("chain", "address"),
+)
+
 # What we want done on a chain, once: one nonce, one call, any number of signed transactions that carry it.
 chain_actions = Table(
     "chain_actions",
@@ -35,14 +49,16 @@ chain_actions = Table(
     integer("chain", ForeignKey("chains.id")),
     blob("sender"),
     integer("nonce"),
-    # deploy, open, publish, rotate, status, fill (nothing, where a nonce would be missing), and what an
-    # operator asks for
+    # deploy, open, publish, rotate, role, fund, status, fill (nothing, where a nonce would be missing), and
+    # what an operator asks for
     text("kind"),
     integer("log", ForeignKey(f"{_LOGS}.id"), nullable=True),
     # Of a publication the checkpoint's size, of a change of status the position of what explains it.
     integer("size", nullable=True),
     blob("receiver", nullable=True),
     blob("calldata"),
+    # Wei that are sent along, as a big-endian number; null for none.
+    blob("value", nullable=True),
     instant("planned"),
     # done, reverted or displaced (another transaction took the nonce); null while the chain does not hold it.
     text("outcome", nullable=True),

@@ -82,16 +82,18 @@ def look_at_logs(
     contract: CheckpointLogContract,
     *,
     row: int,
-    opener: bytes,
+    openers: Sequence[bytes],
     heads: Iterable[LogHead],
     source: ProofSource,
     store: AnchorStore,
     standing: Standing,
+    every_log: bool = False,
 ) -> Findings:
     """Read from the contract every log that has something new, or an anchor that is planned or was lost.
 
     `row` is the contract's row. A log whose newest checkpoint stands in the chain is not asked about again,
-    unless the contract has yet to learn of its keys.
+    unless the contract has yet to learn of its keys, or all are wanted. Logs are looked for among those that
+    `openers` opened.
     """
     findings = Findings(log_ids=store.log_ids(row))
     eras = store.eras(row)
@@ -105,10 +107,11 @@ def look_at_logs(
         if top is not None:
             findings.heads[head.log] = _head(top)
         era = eras.get(head.log, 0)
-        if top is not None and top.size == head.size and head.log not in planned and era == head.era:
+        settled = top is not None and top.size == head.size and head.log not in planned and era == head.era
+        if settled and not every_log:
             continue
         reader = _LogReader(look, contract, row=row, source=source, findings=findings)
-        reader.read(head, opener=opener, top=top, planned=planned.get(head.log, ()))
+        reader.read(head, openers=openers, top=top, planned=planned.get(head.log, ()))
         if era != head.era and head.log in findings.states:
             obeyed = source.signed(head.log, head_key=findings.states[head.log].head_key).era
             if obeyed != era:
@@ -137,11 +140,16 @@ class _LogReader:
         self._findings = findings
 
     def read(
-        self, head: LogHead, *, opener: bytes, top: SeenAnchor | None, planned: Sequence[PlannedAnchor]
+        self,
+        head: LogHead,
+        *,
+        openers: Sequence[bytes],
+        top: SeenAnchor | None,
+        planned: Sequence[PlannedAnchor],
     ) -> None:
         """Read one log; `top` is its largest anchor that stands, `planned` are those that stand nowhere."""
         self._findings.heads.pop(head.log, None)
-        found = self._find(head, opener=opener)
+        found = self._find(head, openers=openers)
         if found is None:
             self._findings.unopened.append(head)
             return
@@ -167,18 +175,19 @@ class _LogReader:
             self._findings.accepted[head.log] = accepted
             self._findings.states[head.log] = state
 
-    def _find(self, head: LogHead, *, opener: bytes) -> tuple[bytes, LogState] | None:
+    def _find(self, head: LogHead, *, openers: Sequence[bytes]) -> tuple[bytes, LogState] | None:
         known = self._findings.log_ids.get(head.log)
         state = None if known is None else self._contract.log_state(known, at=self._look.head)
         if known is not None and state is not None:
             return known, state
         # The log was opened unseen, or a reorganization opened it again under another id.
-        log_id = self._contract.find_log(opener, head.origin, at=self._look.head)
-        state = None if log_id is None else self._contract.log_state(log_id, at=self._look.head)
-        if log_id is None or state is None:
-            return None
-        self._findings.named[head.log] = self._findings.log_ids[head.log] = log_id
-        return log_id, state
+        for opener in openers:
+            log_id = self._contract.find_log(opener, head.origin, at=self._look.head)
+            state = None if log_id is None else self._contract.log_state(log_id, at=self._look.head)
+            if log_id is not None and state is not None:
+                self._findings.named[head.log] = self._findings.log_ids[head.log] = log_id
+                return log_id, state
+        return None
 
     def _see(self, log_id: bytes, size: int, *, head: LogHead) -> Head:
         found = self._contract.find_head(log_id, size, at=self._look.head)

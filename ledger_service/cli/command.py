@@ -27,7 +27,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "key": "API keys: create, list, revoke.",
     "webhook": "Webhooks: create, list, deliveries, remove.",
     "serve": "Run the service.",
-    "chain": "Run the embedded chain's node alone.",
+    "chain": "Run the embedded chain's node alone; rotate the account that publishes.",
     "record": "Record rows of a file through a running service.",
     "issue": "Record completions of a file through a running service.",
     "notarize": "Record files by their digests; they stay where they are.",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from ledger_service.chain.client import Node
+from ledger_service.chain.publishers import count_moving
 from ledger_service.chain.rotations import count_lagging_keys
 from ledger_service.chain.rpc import JsonRpc
 from ledger_service.chain.status_store import count_refused, count_waiting
@@ -26,9 +27,9 @@ from ledger_service.wiring.installation import (
     check_installation,
     load_files,
     load_key_wrapper,
-    load_publisher,
     open_checked_database,
 )
+from ledger_service.wiring.publisher import present_publisher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -158,7 +159,7 @@ def _logs(settings: Settings) -> str:
 def _chain(settings: Settings) -> str:
     node = Node(JsonRpc(chain_url(settings)))
     identity, head = node.identity(), node.newest()
-    balance = node.balance_wei(load_publisher(settings, load_files(settings)).address, at=head)
+    balance = node.balance_wei(present_publisher(settings, clock=SystemClock()), at=head)
     if balance == 0:
         raise LedgerError("The account that pays for anchors is empty.")
     return f"chain {identity.chain_id} at block {head.number}"
@@ -174,10 +175,12 @@ def _status(settings: Settings) -> str:
 
 def _rotation(settings: Settings) -> str:
     with _opened(settings) as database, database.read() as conn:
-        lagging = count_lagging_keys(conn)
+        lagging, moving = count_lagging_keys(conn), count_moving(conn)
     if lagging:
         raise CouldNotCheckError(f"{lagging} logs have new keys that their contract does not obey yet.")
-    return "the contracts obey the keys that sign"
+    if moving:
+        raise CouldNotCheckError("The next publisher has not taken over yet.")
+    return "the contracts obey the keys that sign, and the account that publishes"
 
 
 def _clock(settings: Settings) -> str:

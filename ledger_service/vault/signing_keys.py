@@ -131,6 +131,10 @@ class SigningKeyFiles:
         """Return the key that pays for and sends anchors on one chain, made at first use."""
         return self.load_or_create(KeyLabel(chain, "publisher", SECP256K1))
 
+    def known_publisher_key(self, name: str) -> SigningKey:
+        """Return a publisher's key that was made before; raises as `load` does."""
+        return self.load(KeyLabel(name, "publisher", SECP256K1))
+
     def rewrap(self) -> int:
         """Seal every key file under the newest key-encryption key; returns how many were not.
 

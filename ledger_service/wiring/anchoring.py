@@ -14,13 +14,14 @@ from ledger_service.chain.guard import HighWaterGuard
 from ledger_service.chain.mempool import Mempool
 from ledger_service.chain.observer import NodeView
 from ledger_service.chain.pins import ChainPins
+from ledger_service.chain.publishers import FIRST_KEY, read_publishers
 from ledger_service.chain.rollback import compare_with_chain
 from ledger_service.chain.rpc import JsonRpc
 from ledger_service.chain.status_audit import audit_states
 from ledger_service.chain.status_store import StatusStore
 from ledger_service.chain.stored_logs import StoredLogs
 from ledger_service.errors import ChainError, ChainUnavailableError, RollbackDetectedError
-from ledger_service.wiring.installation import chain_url, guard_file, load_publisher
+from ledger_service.wiring.installation import chain_url, guard_file, publisher_accounts
 from ledger_service.wiring.keeper import Keeper
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def build_chain_side(
     node = Node(JsonRpc(url))
     source = StoredLogs(database, contracts=CONTRACTS)
     artifacts = {name: load_artifact(name) for name in CONTRACTS.values()}
-    account = load_publisher(settings, files)
+    accounts = publisher_accounts(settings, files)
     guard = HighWaterGuard(guard_file(settings))
     pins = ChainPins(database, clock=clock)
     anchorer = Anchorer(
@@ -87,7 +88,7 @@ def build_chain_side(
         changes=source,
         signers=signers.head_signer,
         artifacts=artifacts,
-        account=account,
+        accounts=accounts,
         clock=clock,
         options=AnchorOptions(
             self_anchored=settings.chain_url is None,
@@ -98,11 +99,14 @@ def build_chain_side(
     )
 
     def compare() -> None:
+        chain = pins.pinned()
+        row = None if chain is None else chain.row
+        publishers = read_publishers(database, row, first=lambda: accounts(FIRST_KEY).address)
         found = compare_with_chain(
-            source, node, pins=pins, guard=guard, artifacts=artifacts, opener=account.address
+            source, node, pins=pins, guard=guard, artifacts=artifacts, openers=publishers.everybody
         )
         if found.contracts == 0 and settings.chain_url is None:
-            _check_planned(database, node, account.address)
+            _check_planned(database, node, publishers.present.address)
 
     keeper = Keeper(
         ledger,

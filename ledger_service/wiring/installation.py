@@ -6,6 +6,7 @@ Directory, key-encryption key, database, embedded chain, guard file.
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import inspect, select
@@ -20,6 +21,7 @@ from ledger_service.vault.tables import vault_keys
 from ledger_service.vault.wrapping import KeyEncryptionKey, create_kek
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from ledger_service.chain.account import PublisherAccount
@@ -122,6 +124,23 @@ def load_publisher(settings: Settings, files: SigningKeyFiles) -> PublisherAccou
     if len(text) != _SECRET_DIGITS or len(secret) * 2 != _SECRET_DIGITS:
         raise KeyFileError("The chain's private key file must hold 64 hexadecimal digits.")
     return PublisherAccount(secret)
+
+
+def publisher_accounts(settings: Settings, files: SigningKeyFiles) -> Callable[[str], PublisherAccount]:
+    """The accounts that pay for anchors, by the names of their keys, each loaded once.
+
+    The first one is that of `load_publisher`; those after it were made by `rotate-publisher`.
+    """
+    from ledger_service.chain.account import PublisherAccount  # noqa: PLC0415  takes long to load
+    from ledger_service.chain.publishers import FIRST_KEY  # noqa: PLC0415  takes long to load
+
+    @cache
+    def account(key: str) -> PublisherAccount:
+        if key == FIRST_KEY:
+            return load_publisher(settings, files)
+        return PublisherAccount(files.known_publisher_key(key).secp256k1())
+
+    return account
 
 
 def chain_file(settings: Settings) -> Path:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Self
 
+from ledger_service.chain.publishers import count_moving
 from ledger_service.chain.rotations import count_lagging_keys
 from ledger_service.chain.status_store import count_waiting
 from ledger_service.errors import (
@@ -247,10 +248,13 @@ class Service:
         notes = [f"{alarm.code}: {alarm.subject}: {alarm.detail}" for alarm in self.alarms.open()]
         with self.database.read() as conn:
             behind, lagging = count_waiting(conn), count_lagging_keys(conn)
+            moving = count_moving(conn)
         if behind:
             notes.append(f"The contracts have yet to take {behind} changes of status.")
         if lagging:
             notes.append(f"The contracts have yet to learn of the new keys of {lagging} logs.")
+        if moving:
+            notes.append("The next publisher has not taken over yet; until then nothing else is anchored.")
         trouble = None if self.keeper is None else self.keeper.chain_trouble
         if trouble is not None:
             notes.append(f"{trouble.text} [{trouble.code}]")

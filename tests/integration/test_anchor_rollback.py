@@ -100,7 +100,7 @@ class Installation:
                 pins=ChainPins(ledger.database, clock=ledger.clock),
                 guard=guard or HighWaterGuard(self.folder / "guard.json"),
                 artifacts={"PurchaseLedger": PURCHASES},
-                opener=PublisherAccount(FUNDED_KEYS[0]).address,
+                openers=(PublisherAccount(FUNDED_KEYS[0]).address,),
             )
 
     def back_up(self) -> None:

@@ -13,6 +13,7 @@ from ledger_service.chain.anchorer import Anchorer, AnchorOptions, StepSummary
 from ledger_service.chain.client import Node
 from ledger_service.chain.contract import CheckpointLogContract, Head, LogState
 from ledger_service.chain.pins import ChainPins
+from ledger_service.chain.publishers import FIRST_KEY
 from ledger_service.chain.rpc import JsonRpc
 from ledger_service.chain.tables import anchor_sightings, anchors, chain_actions, chain_transactions
 from ledger_service.clock import SystemClock
@@ -55,6 +56,8 @@ class AnchoringRig:
         self.database = Database.open(database)
         self.node = Node(JsonRpc(url, timeout_s=timeout_s))
         self.account = PublisherAccount(secret)
+        # By the name of their keys; a test names others.
+        self.accounts = {FIRST_KEY: self.account}
         self.clock = SystemClock()
         self.pins = ChainPins(self.database, clock=self.clock)
         self.anchorer = Anchorer(
@@ -64,7 +67,7 @@ class AnchoringRig:
             changes=self.logs,
             signers=self.logs.head_signer,
             artifacts=ARTIFACTS,
-            account=self.account,
+            accounts=self.accounts.__getitem__,
             clock=self.clock,
             options=AnchorOptions(**({"self_anchored": False, "confirmations": 2} | options)),
             guard=guard,

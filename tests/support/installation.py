@@ -190,6 +190,7 @@ class Installation:
     erasures: dict[str, tuple[str, frozenset[str]]] = field(default_factory=dict)
     erased: set[str] = field(default_factory=set)
     contradictions: list[str] = field(default_factory=list)
+    moves: bool = False
     _process: ForkServerProcess | None = None
     _pipe: Connection | None = None
 
@@ -276,8 +277,11 @@ class Installation:
         return key in self.erased
 
     def rotate(self, key: str) -> bool:
-        """Ask to rotate a log's keys and the key-encryption key; return whether that was answered well."""
-        self._say("rotate", (key,))
+        """Ask to rotate a log's keys and the key-encryption key; return whether that was answered well.
+
+        With `moves` the publisher is replaced as well.
+        """
+        self._say("rotate", (key, self.moves))
         return key in self._listen({key})
 
     def hook(self, key: str) -> None:

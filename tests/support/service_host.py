@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from ledger_service.accounts.scopes import Scope
 from ledger_service.chain.embedded.node import run_node
+from ledger_service.chain.rpc import JsonRpc
 from ledger_service.clock import SystemClock
 from ledger_service.config import load_settings
 from ledger_service.errors import LedgerError, OrganizationExistsError, UnknownSubjectError
@@ -38,8 +39,15 @@ from ledger_service.webhooks.outbox import Outbox
 from ledger_service.webhooks.sender import Sender
 from ledger_service.wiring.build import build
 from ledger_service.wiring.events import configure_events
-from ledger_service.wiring.installation import chain_file, install, load_key_wrapper, load_publisher
+from ledger_service.wiring.installation import (
+    chain_file,
+    chain_url,
+    install,
+    load_key_wrapper,
+    load_publisher,
+)
 from ledger_service.wiring.log_keys import rotate_log_keys
+from ledger_service.wiring.publisher import rotate_publisher
 from ledger_service.wiring.rotation import retire_kek, rotate_kek
 from tests.support.processes import die_with_parent
 
@@ -214,13 +222,15 @@ class _Desk:
         else:
             self._say("done", (key, True))
 
-    def _rotate(self, key: str) -> None:
+    def _rotate(self, key: str, publisher: bool) -> None:  # noqa: FBT001 - from the pipe
         """Rotate a log's keys and the key-encryption key, and destroy the old one of these.
 
-        The commands do the same beside a service.
+        With `publisher` the account that publishes is replaced as well. The commands do the same beside a service.
         """
         settings = self._service.settings
         try:
+            if publisher:
+                self._rotate_publisher(settings)
             rotate_log_keys(settings, ORG, COLLECTION, clock=self._service.clock)
             rotate_kek(settings)
             retire_kek(settings)
@@ -228,6 +238,14 @@ class _Desk:
             self._say("done", (key, False))
         else:
             self._say("done", (key, True))
+
+    def _rotate_publisher(self, settings: Settings) -> None:
+        """Name the next publisher; on a chain that others run it gets its money first."""
+        done = rotate_publisher(settings, clock=self._service.clock)
+        if not done.named:
+            address = "0x" + done.following.hex()
+            JsonRpc(chain_url(settings)).ask("anvil_setBalance", address, hex(10**20))
+            rotate_publisher(settings, clock=self._service.clock)
 
     def _hook(self, key: str, url: str) -> None:
         """Register an endpoint in the place of those before it, as an organization would."""
