@@ -12,6 +12,7 @@ from api.parsing import parse_number
 from api.service import service
 from api.web.rendering import check_language, page
 from ledger_service.errors import LedgerError, UnknownCheckpointError
+from ledger_service.log.directory import log_of_number
 from ledger_service.proofs.canonical import encode_base64url
 from ledger_service.proofs.note import ALG_ED25519, ALG_EIP712, ALG_MLDSA44, format_vkey
 from ledger_service.verification.anchors import newest_anchor
@@ -64,6 +65,7 @@ def one_log(org: str, collection: str) -> Response:
         newest = newest_anchors(conn, log.id, most=_LISTED)
         backlog = read_backlog(conn, log.id)
         contracts = trusted_anchors(conn, log.id)
+        keys = log_of_number(conn, log.id).era.vkeys
     return page(
         "log.html",
         summary=summarize(log),
@@ -71,7 +73,7 @@ def one_log(org: str, collection: str) -> Response:
         backlog=backlog,
         newest=newest,
         contracts=contracts,
-        keys=[(_ALGORITHMS[key.alg], format_vkey(key)) for key in log.vkeys],
+        keys=[(_ALGORITHMS[key.alg], format_vkey(key)) for key in keys],
         fingerprints={
             "policy": fingerprint(documents.policy),
             "trust": fingerprint(documents.trust),
