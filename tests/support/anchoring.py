@@ -103,7 +103,7 @@ class AnchoringRig:
                 return
         raise AssertionError(f"{most} steps without {error.__name__}")
 
-    def settle(self, *, most: int = 12) -> StepSummary:
+    def settle(self, *, most: int = 200) -> StepSummary:
         """Step until nothing is planned, waiting or new; fails when that takes more than `most` steps."""
         for _ in range(most):
             done = self.step()
