@@ -25,6 +25,14 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 LOADED = "() => performance.getEntriesByType('resource').map(({ name }) => name)"
+DROP = """([kind, name, text]) => {
+  const data = new DataTransfer();
+  if (name === null) data.setData("text", text);
+  else data.items.add(new File([text], name));
+  const event = new Event(kind, { bubbles: true, cancelable: true });
+  event.dataTransfer = event.clipboardData = data;
+  document.getElementById("main").dispatchEvent(event);
+}"""
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 
 
@@ -182,6 +190,31 @@ def test_removed_part(page: Page, desk: VerifyDesk) -> None:
     page.click("button[aria-label='Remove File other.csv']")
     page.wait_for_selector(".people-genuine")
     assert page.locator("#verify-parts li").count() == 1
+
+
+def test_cancel(page: Page, desk: VerifyDesk) -> None:
+    """While a file is hashed no older answer stands there; cancelled, it says so and what is kept is listed."""
+    choose(page, desk.evidence)
+    assert answer(page) == "Genuine"
+    choose(page, desk.sparse("huge.bin", 64 << 30))
+    page.locator("#verify-progress output", has_text="huge.bin").wait_for()
+    assert page.locator("#answer-line").count() == 0
+    page.click("#verify-cancel")
+    page.locator("#verify-message", has_text="Cancelled").wait_for()
+    page.locator("#verify-progress").wait_for(state="hidden")
+    assert page.locator("#verify-parts li").count() == 1
+    choose(page, desk.file)
+    assert answer(page) == "Genuine"
+
+
+def test_dropped(page: Page, desk: VerifyDesk) -> None:
+    """Files and texts dropped anywhere on the page, and files pasted, count like chosen ones."""
+    page.evaluate(DROP, ["drop", "evidence.json", desk.evidence.read_text("utf-8")])
+    assert answer(page) == "Genuine"
+    page.evaluate(DROP, ["paste", "data.csv", "another file"])
+    page.locator(".people-not-genuine").wait_for()
+    page.evaluate(DROP, ["drop", None, hashlib.sha256(FILE).hexdigest()])
+    page.locator(".people-genuine").wait_for()
 
 
 def test_chinese(page: Page, desk: VerifyDesk) -> None:

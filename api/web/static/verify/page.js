@@ -34,10 +34,21 @@ function keep(kind, part) {
   parts.set(kind, part);
 }
 
+// Ends what goes on and takes the last answer away, so that none stands beside what it was not about.
+function begin() {
+  const running = hashing;
+  hashing = null;
+  running?.abort();
+  answer.replaceChildren();
+  asked += 1;
+  return asked;
+}
+
 async function takeFiles(files) {
-  stopHashing();
+  const mine = begin();
   for (const file of files) {
     const { kind, data } = await recogniseFile(file);
+    if (mine !== asked) return undefined;
     if (kind === "certificate") return refuse(say("is_certificate"));
     if (kind === "file") {
       const digest = await hash(file);
@@ -51,17 +62,19 @@ async function takeFiles(files) {
 }
 
 async function takeText(text) {
+  const mine = begin();
   const found = recogniseText(text);
   if (found === null) return refuse(say(text.trim() ? "not_recognised" : "nothing"));
   if (found.kind === "certificate") return refuse(say("is_certificate"));
-  if (found.kind === "record") return takeRecord(found);
+  if (found.kind === "record") return takeRecord(found, mine);
   keep(found.kind, { name: say("pasted"), ...found });
   return proceed();
 }
 
-async function takeRecord({ id, host }) {
+async function takeRecord({ id, host }, mine) {
   if (host !== null && host !== location.host) return refuse(say("other_server", { host }));
   const data = await fetchEvidence(id);
+  if (mine !== asked) return undefined;
   if (data === null) return refuse(say("no_record", { id }));
   keep("evidence", { name: say("record_here", { id }), data, id });
   return proceed();
@@ -91,26 +104,22 @@ async function hash(file) {
   try {
     return await digestFile(file, { onProgress, signal: controller.signal });
   } catch (error) {
-    tell(controller.signal.aborted ? say("cancelled") : say("unreadable", { reason: error.message }), "bad");
+    // A file that another one took the place of ends in silence.
+    if (hashing === controller) {
+      refuse(controller.signal.aborted ? say("cancelled") : say("unreadable", { reason: error.message }));
+    }
     return null;
   } finally {
-    if (hashing === controller) progress.hidden = true;
+    if (hashing === controller || hashing === null) progress.hidden = true;
   }
-}
-
-function stopHashing() {
-  hashing?.abort();
-  hashing = null;
 }
 
 // Says what is missing, or gives the answer.
 async function proceed() {
+  const mine = asked;
   drawParts();
-  answer.replaceChildren();
   const missing = missingPart();
   if (missing) return tell(say(missing), "wait");
-  asked += 1;
-  const mine = asked;
   tell(say("checking"));
   const data = (kind) => parts.get(kind)?.data;
   const found = await judge(
@@ -173,6 +182,7 @@ function drawParts() {
       const remove = element("button", { type: "button", class: "secondary outline small" }, say("remove"));
       remove.setAttribute("aria-label", say("remove_part", { part: say(kind), name }));
       remove.addEventListener("click", () => {
+        begin();
         parts.delete(kind);
         chooser.focus();
         run(proceed());
@@ -202,7 +212,7 @@ function listen() {
     run(takeFiles(files));
   });
   document.getElementById("verify-go").addEventListener("click", () => run(takeText(paste.value)));
-  document.getElementById("verify-cancel").addEventListener("click", stopHashing);
+  document.getElementById("verify-cancel").addEventListener("click", () => hashing?.abort());
   // A file that misses the zone would otherwise be opened in the place of this page.
   for (const event of ["dragover", "drop"]) document.addEventListener(event, (dropped) => dropped.preventDefault());
   dropZone.addEventListener("dragover", () => dropZone.classList.add("over"));
