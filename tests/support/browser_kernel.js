@@ -24,6 +24,12 @@ const text = (data) => new TextDecoder().decode(data);
 const schemaOf = ({ schema, ...rest }) => ({ ...rest, schema: parseSchema(utf8(schema)) });
 const openingOf = ({ salt, ...rest }) => schemaOf({ ...rest, salt: unhex(salt) });
 const numbered = (number) => merkle.leafHash(utf8(String(number)));
+// The leaves of one growing tree, each hashed once.
+const leaves = [];
+const leavesOf = (size) => {
+  while (leaves.length < size) leaves.push(numbered(leaves.length));
+  return leaves.slice(0, size);
+};
 
 const NOUNS = {
   canonical: (data) => encodeText(decode(unhex(data))),
@@ -45,7 +51,7 @@ const NOUNS = {
       claim_digest: hex(claimDigest(entry.claim)),
     };
   },
-  root: (size) => hex(merkle.treeRootOf(Array.from({ length: size }, (_, number) => numbered(number)))),
+  root: (size) => hex(merkle.treeRootOf(leavesOf(size))),
   leaf: (number) => hex(numbered(number)),
   inclusion: ({ leaf, index, size, root, proof }) =>
     merkle.checkInclusion(unhex(leaf), {
