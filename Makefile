@@ -40,7 +40,7 @@ install-tests: .venv/.stamp $(NPM_STAMP) $(DATA) ## install all that the tests n
 demo: .venv/.stamp $(DATA) ## record, anchor, verify and change real data (EXIT=1 stops the server at the end)
 	@$(BIN)/python -m scripts.demo $(if $(EXIT),--exit)
 
-bench: .venv/.stamp ## measure the product against its floor, in one run
+bench: install-tests ## measure the product against its floor, on both databases, in one run
 	@$(BIN)/python -m scripts.bench
 
 # --- checks ------------------------------------------------------------------------------------------------

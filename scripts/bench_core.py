@@ -40,9 +40,9 @@ def purchases(first: int, count: int) -> Iterator[bytes]:
         })  # fmt: skip
 
 
-def measure(asked: argparse.Namespace, directory: Path) -> tuple[float, float]:
-    """Give back the wall and CPU seconds that the records took."""
-    with small_ledger(directory) as ledger, BulkPreparer(workers=asked.workers) as preparer:
+def measure(asked: argparse.Namespace, directory: Path, *, url: str | None = None) -> tuple[float, float]:
+    """Give back the wall and CPU seconds that the records took, on SQLite or the database at `url`."""
+    with small_ledger(directory, url=url) as ledger, BulkPreparer(workers=asked.workers) as preparer:
         thread = LedgerThread(
             ledger.intake, ledger.sequencer, heartbeat_s=600, alarm=lambda error: print(repr(error))
         )

@@ -34,12 +34,12 @@ class Growth:
     proof_s: dict[int, float]
 
 
-def grow(*, entries: int, workers: int) -> Growth:
+def grow(*, entries: int, workers: int, url: str | None = None) -> Growth:
     """Fill a log to a thousand, ten thousand and `entries` entries, and measure at each."""
     growth = Growth({}, {})
     with (
         tempfile.TemporaryDirectory() as folder,
-        small_ledger(Path(folder)) as ledger,
+        small_ledger(Path(folder), url=url) as ledger,
         BulkPreparer(workers=workers) as preparer,
     ):
         thread = LedgerThread(ledger.intake, ledger.sequencer, heartbeat_s=600, alarm=print)

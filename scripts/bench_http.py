@@ -20,10 +20,10 @@ from scripts.demo_service import DemoService
 CLIENTS = 32
 
 
-def single_writes(*, count: int) -> list[float]:
+def single_writes(*, count: int, url: str | None = None) -> list[float]:
     """Write to a new service; returns each call's seconds, sorted, and last the run's seconds per call."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        service = DemoService(Path(folder))
+        service = DemoService(Path(folder), database_url=url)
         service.set_up()
         service.start()
         try:

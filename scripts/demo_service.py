@@ -30,7 +30,7 @@ _ONLY_OURS = "AUDIT_LEDGER_"
 class DemoService(Calls):
     """`audit-ledger` as an operator would run it, in a folder that is made anew."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, database_url: str | None = None) -> None:
         """Choose a free port, and an origin with a random part: no two demos claim the same log."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -42,6 +42,8 @@ class DemoService(Calls):
             "AUDIT_LEDGER_ORIGIN_HOST": f"demo-{secrets.token_hex(4)}.example",
             "AUDIT_LEDGER_PORT": str(self.port),
         }
+        if database_url is not None:
+            self.environment["AUDIT_LEDGER_DATABASE_URL"] = database_url
         self.settings = load_settings(self.environment)
         self._server: subprocess.Popen[bytes] | None = None
 
