@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.unit.cli.conftest import Ended
 
 READERS = {
-    ("org", "list"), ("key", "list"), ("webhook", "list"), ("webhook", "deliveries"), ("serve",), ("chain",),
+    ("org", "list"), ("key", "list"), ("webhook", "list"), ("webhook", "deliveries"), ("serve",), ("log", "keys"),
     ("find",), ("proof",), ("verify",), ("audit",), ("trust", "export"), ("doctor",), ("completion",),
 }  # fmt: skip
 
