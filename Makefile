@@ -45,12 +45,14 @@ bench: install-tests ## measure the product against its floor, on both databases
 
 # --- checks ------------------------------------------------------------------------------------------------
 
-# The contract tests run the EVM in their own process, beside the others: together they keep two cores busy.
+# Two runs side by side keep both cores busy: tests that start services and browsers, and all the others.
+SERVED := tests/integration tests/e2e tests/docs
 test: install-tests ## run the tests
 	@$(BIN)/coverage erase
-	@$(BIN)/python -m pytest -q tests/contracts > .contracts.log 2>&1 & contracts=$$!; failed=0; \
-	  $(BIN)/coverage run -m pytest -q --ignore=tests/contracts || failed=1; \
-	  wait $$contracts || failed=1; cat .contracts.log; exit $$failed
+	@$(BIN)/coverage run -p -m pytest -q $(SERVED) > .served.log 2>&1 & served=$$!; failed=0; \
+	  $(BIN)/coverage run -p -m pytest -q $(addprefix --ignore=,$(SERVED)) || failed=1; \
+	  wait $$served || failed=1; cat .served.log; exit $$failed
+	@$(BIN)/coverage combine -q
 	$(BIN)/coverage report --include='ledger_service/proofs/*' --fail-under=95
 	$(BIN)/coverage report --omit='ledger_service/proofs/*'
 
@@ -74,6 +76,6 @@ format: .venv/.stamp ## format the code
 	$(BIN)/ruff check --fix .
 
 clean: ## remove what the commands installed and made
-	rm -rf .venv .venv-analysis node_modules .data .demo .coverage .contracts.log .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-analysis node_modules .data .demo .coverage .served.log .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .PHONY: help install install-tests demo bench test lint slither check lock format clean
