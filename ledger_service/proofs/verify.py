@@ -321,9 +321,11 @@ def _judge(case: Case, steps: tuple[Step, ...]) -> tuple[Result, str]:
     for step in steps:
         if step.outcome == FAIL:
             return "invalid", f"Step {step.number} ({step.name}) failed: {step.detail}"
+    # Showing no fields narrows the scope of the verdict instead of withholding it. And whoever holds a revoked
+    # record must not get a better answer by hiding a field: what the kind adds could only make it worse.
+    needless = {FIELDS_STEP} if case.state == ACTIVE else {FIELDS_STEP, KIND_STEP}
     for step in steps:
-        # Showing no fields narrows the scope of the verdict instead of withholding it.
-        if step.outcome == COULD_NOT_CHECK and step.number in case.required and step.number != FIELDS_STEP:
+        if step.outcome == COULD_NOT_CHECK and step.number in case.required - needless:
             return "unknown", f"Step {step.number} ({step.name}) could not be checked: {step.detail}"
     if case.state != ACTIVE:
         return cast("Result", case.state), f"The record is {case.state} at the asked date."

@@ -13,7 +13,9 @@ from ledger_service.proofs.canonical import encode_base64url, format_time
 from ledger_service.proofs.entry import Author, Entry, format_entry
 from ledger_service.proofs.merkle import leaf_hash
 from ledger_service.proofs.schema import Schema
+from ledger_service.proofs.status import StatusChange
 from ledger_service.proofs.trust import Trust
+from ledger_service.proofs.types import LeafIndex
 from tests.support.evidence_factory import EvidenceFactory
 from tests.unit.proofs.judging import (
     DAY,
@@ -110,6 +112,17 @@ def test_hiding_the_end_does_not_help(names: Any) -> None:
     verdict = judge_certificate(factory, names=names, at=start + DAY / 2)
     assert (verdict.result, outcomes(verdict)[7]) == ("unknown", "?")
     assert judge_certificate(factory, at=start + DAY / 2).result == "expired"
+
+
+@pytest.mark.parametrize("names", [None, ("holder",)])
+def test_hiding_the_end_does_not_hide_a_state(names: Any) -> None:
+    """A certificate that is shown to be revoked is revoked, whichever fields its holder leaves out."""
+    factory = certificate(valid_until=format_time(FACTORY.now))
+    since = factory.time_of(1) + timedelta(seconds=10)
+    revoked = factory.status(1, StatusChange("revoked", since, since, "because", LeafIndex(2)))
+    evidence = replace(factory.evidence(1, names=names), status=revoked)
+    assert judge(evidence, factory=factory).result == "revoked"
+    assert judge(evidence, factory=factory, at=factory.time_of(1)).result == "unknown"
 
 
 @pytest.mark.parametrize("value", [5, "tomorrow", "2026-11-22T01:02:03+00:00"])

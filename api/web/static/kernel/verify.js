@@ -254,10 +254,12 @@ function judge(case_, steps) {
   if (failed) {
     return { result: "invalid", reason: `Step ${failed.number} (${failed.name}) failed: ${failed.detail}` };
   }
-  // Showing no fields narrows the scope of the verdict instead of withholding it.
+  // Showing no fields narrows the scope of the verdict instead of withholding it. And whoever holds a revoked
+  // record must not get a better answer by hiding a field: what the kind adds could only make it worse.
+  const needless = case_.state === ACTIVE ? [FIELDS_STEP] : [FIELDS_STEP, KIND_STEP];
   const missing = steps.find(
     ({ number, outcome }) =>
-      outcome === COULD_NOT_CHECK && case_.required.has(number) && number !== FIELDS_STEP,
+      outcome === COULD_NOT_CHECK && case_.required.has(number) && !needless.includes(number),
   );
   if (missing) {
     const reason = `Step ${missing.number} (${missing.name}) could not be checked: ${missing.detail}`;
