@@ -10,7 +10,7 @@ from PIL import Image
 if TYPE_CHECKING:
     from typing import Final
 
-COLOURS: Final = 48
+COLOURS: Final = 112
 
 
 def reduce_palette(png: bytes) -> bytes:

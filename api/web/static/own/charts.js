@@ -28,8 +28,10 @@
       {
         width: figure.clientWidth,
         height: 240,
+        // The last label is half outside of the plot.
+        padding: [16, 32, 0, 0],
         tzDate: utc,
-        series: [{ value: "{YYYY}-{MM}-{DD} {HH}:{mm}:{ss} UTC" }, ...lines],
+        series: [{ label: figure.dataset.time, value: "{YYYY}-{MM}-{DD} {HH}:{mm}:{ss} UTC" }, ...lines],
         axes: [{ ...axis(), size: 34, space: 90, incrs: steps, values: moments }, axis()],
         scales: { y: { range: (_, low, high) => [0, Math.max(1, high * 1.05)] } },
         legend: { live: true },
