@@ -344,8 +344,15 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
 
 
 def settings_from_environment() -> Settings:
-    """Return the settings of this process: the only look at `os.environ`."""
+    """Return the settings of this process."""
     return load_settings(os.environ)
+
+
+def port_from_environment() -> int:
+    """Return the port of this machine's service, for commands that need no other setting; raises SettingsError."""
+    value = os.environ.get(f"{PREFIX}PORT")
+    each = next(each for each in fields(Settings) if each.name == "port")
+    return int(str(_parse(f"{PREFIX}PORT", each, value) if value else each.default))
 
 
 def variable_of(each: Field[Any]) -> str:

@@ -17,13 +17,13 @@ import click
 
 from ledger_service import errors
 from ledger_service.client.problems import named_error
+from ledger_service.config import port_from_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
-DEFAULT_URL: Final = "http://127.0.0.1:8080"
 _TIMEOUT_S: Final = 600
 _FIRST_FAILURE: Final = 400
 _OPEN_TO_OTHERS: Final = 0o077
@@ -31,7 +31,12 @@ _OPEN_TO_OTHERS: Final = 0o077
 
 def remote_options(command: F) -> F:
     """Give a command `--url` and `--key-file`."""
-    url = click.option("--url", default=DEFAULT_URL, show_default=True, help="Where the service answers.")
+    url = click.option(
+        "--url",
+        default=lambda: f"http://127.0.0.1:{port_from_environment()}",
+        show_default="http://127.0.0.1:8080, or the port in AUDIT_LEDGER_PORT",
+        help="Where the service answers.",
+    )
     key = click.option(
         "--key-file",
         type=click.Path(dir_okay=False, allow_dash=True),

@@ -10,7 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from ledger_service.config import Settings, load_settings, settings_from_environment, variable_of
+from ledger_service.config import (
+    Settings,
+    load_settings,
+    port_from_environment,
+    settings_from_environment,
+    variable_of,
+)
 from ledger_service.errors import SettingsError
 
 ROOT = Path(__file__).parents[2]
@@ -218,3 +224,19 @@ def test_settings_page_is_up_to_date() -> None:
         [sys.executable, script, "--check"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize(("variable", "port"), [("", 8080), ("9000", 9000)])
+def test_commands_ask_the_port_that_is_served(
+    variable: str, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command on the service's own machine finds it at its port, with no other setting."""
+    monkeypatch.setenv("AUDIT_LEDGER_PORT", variable)
+    assert port_from_environment() == port
+
+
+def test_a_port_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A malformed port is refused by its name, as it is when the service starts."""
+    monkeypatch.setenv("AUDIT_LEDGER_PORT", "http")
+    with pytest.raises(SettingsError, match="AUDIT_LEDGER_PORT"):
+        port_from_environment()
