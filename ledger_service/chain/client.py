@@ -8,7 +8,7 @@ from two.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from eth_utils.crypto import keccak
 
@@ -31,8 +31,6 @@ from ledger_service.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from ledger_service.chain.rpc import JsonRpc
 
 # Geth, Besu, Anvil and py-evm have no common code for a block they do not know, only words.
 _GONE_WORDS: Final = ("not found", "not canonical", "unknown block", "missing trie node", "header not found")
@@ -73,6 +71,14 @@ class Event:
     tx_hash: bytes
 
 
+class Answers(Protocol):
+    """What answers JSON-RPC requests: a node over HTTP (`JsonRpc`), or the embedded chain's file."""
+
+    def ask(self, method: str, *params: object) -> Any:
+        """Return the result of one request; raises ChainRefusedError, or another ChainError for no result."""
+        ...
+
+
 class Node:
     """A chain read through one node. Durable: nothing. Ordered: nothing, except that a read is at one block.
 
@@ -82,7 +88,7 @@ class Node:
 
     __slots__ = ("_reads_by_hash", "rpc")
 
-    def __init__(self, rpc: JsonRpc) -> None:
+    def __init__(self, rpc: Answers) -> None:
         """Read through `rpc`; nothing is sent yet."""
         self.rpc = rpc
         self._reads_by_hash = True

@@ -237,8 +237,14 @@ class CheckpointLogContract:
         return self._heads(log_id, size, first_block=number, last_block=number)
 
     def all_heads(self, log_id: bytes, *, at: Block) -> tuple[AcceptedHead, ...]:
-        """Return every head of a log, oldest first. For auditors; a long log has many."""
-        return self._heads(log_id, None, first_block=self.first_block, last_block=at.number)
+        """Return every head of a log, oldest first. For auditors; a long log has many, so it is read in stretches."""
+        return tuple(
+            head
+            for first in range(self.first_block, at.number + 1, _STRETCH)
+            for head in self._heads(
+                log_id, None, first_block=first, last_block=min(at.number, first + _STRETCH - 1)
+            )
+        )
 
     def _heads(
         self, log_id: bytes, size: int | None, *, first_block: int, last_block: int

@@ -25,8 +25,7 @@ from ledger_service.storage import failpoints
 
 if TYPE_CHECKING:
     from ledger_service.chain.account import Call
-    from ledger_service.chain.client import Block, Event
-    from ledger_service.chain.rpc import JsonRpc
+    from ledger_service.chain.client import Answers, Block, Event
 
 _METHOD_MISSING: Final = -32601
 _FALLBACK_TIP_WEI: Final = 1_000_000_000
@@ -88,7 +87,7 @@ class Mempool:
 
     __slots__ = ("_rpc",)
 
-    def __init__(self, rpc: JsonRpc) -> None:
+    def __init__(self, rpc: Answers) -> None:
         """Send through `rpc`; nothing is sent yet."""
         self._rpc = rpc
 

@@ -133,13 +133,13 @@ class StatusStore:
         with self._db.read() as conn:
             return {row.log: (row.number, row.words) for row in conn.execute(query)}
 
-    def outcomes(self, contract: int, log: int) -> dict[int, str | None]:
-        """Return, by the position of what explains it, how far each change of a log has come. For auditors."""
-        query = select(status_mirrors.c.explanation, status_mirrors.c.outcome).where(
+    def mirrors(self, contract: int, log: int) -> dict[int, Row[Any]]:
+        """Return the stored rows of a log by the position of what explains each change. For auditors."""
+        query = select(status_mirrors).where(
             status_mirrors.c.contract == contract, status_mirrors.c.log == log
         )
         with self._db.read() as conn:
-            return {row.explanation: row.outcome for row in conn.execute(query)}
+            return {row.explanation: row for row in conn.execute(query)}
 
     # --- what changes ---------------------------------------------------------------------------------------
 

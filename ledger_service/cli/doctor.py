@@ -20,7 +20,9 @@ from ledger_service.cli.output import json_option, say_json
 from ledger_service.clock import SystemClock
 from ledger_service.config import settings_from_environment
 from ledger_service.errors import ChainUnavailableError, CouldNotCheckError, LedgerError
+from ledger_service.log.audit_reports import ReportSigner, read_history, read_notes
 from ledger_service.log.reader import LogReader
+from ledger_service.proofs.canonical import format_time
 from ledger_service.vault.keyring import Keyring
 from ledger_service.wiring.installation import (
     chain_url,
@@ -100,6 +102,9 @@ def _examine() -> Iterator[Finding]:
         "rotation",
         lambda: _rotation(settings),
         "Let `audit-ledger serve` run and reach the chain: it finishes what was begun.",
+    )
+    yield _look(
+        "audit", lambda: _audit(settings), "Run `audit-ledger audit --with-chain`; see what it finds."
     )
     yield _look("clock", lambda: _clock(settings), "Set this machine's clock, for example with chrony.")
 
@@ -181,6 +186,21 @@ def _rotation(settings: Settings) -> str:
     if moving:
         raise CouldNotCheckError("The next publisher has not taken over yet.")
     return "the contracts obey the keys that sign, and the account that publishes"
+
+
+def _audit(settings: Settings) -> str:
+    with _opened(settings) as database, database.read() as conn:
+        if not read_notes(conn):
+            return "no audit was recorded yet"
+        signer = ReportSigner(load_files(settings).audit_key().ed25519())
+        history = read_history(conn, signer.vkey)
+    last = history.last
+    if last is None or history.problem is not None:
+        raise LedgerError(f"The reports of audits are not whole: {history.problem}.")
+    when = format_time(last.time)
+    if last.count or not last.finished:
+        raise LedgerError(f"The last audit, {when}, found {last.count} things wrong.")
+    return f"the last one, {when}, found nothing in {', '.join(('the database', *last.scope))}"
 
 
 def _clock(settings: Settings) -> str:

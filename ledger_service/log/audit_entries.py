@@ -108,7 +108,9 @@ class EntryAudit:
             for row in page:
                 where = f"{self._log.origin} entry {row.idx}"
                 self._next = row.idx + 1
-                yield row.idx, self._check_row(row, where, index=row.idx)
+                leaf = self._check_row(row, where, index=row.idx)
+                self._report.accepted = None
+                yield row.idx, leaf
             first = page[-1].idx + 1
 
     def waiting(self) -> None:
@@ -122,10 +124,12 @@ class EntryAudit:
                 # What waits gets its index in this order, and an erasure names it by that.
                 self._next += 1
             after = page[-1].record
+        self._report.accepted = None
         self._erasures.finish()
         self._statuses.finish()
 
     def _check_row(self, row: Row[Any], where: str, *, index: int | None) -> bytes:
+        self._report.accepted = row.accepted if isinstance(row.accepted, int) else None
         try:
             leaf = leaf_hash(row.entry)
         except TypeError:

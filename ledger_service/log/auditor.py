@@ -8,11 +8,11 @@ does not grow with the log.
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import func, select, text
 
-from ledger_service.errors import StorageFatalError
 from ledger_service.log.audit_checkpoints import CheckpointAudit, LineCheck
 from ledger_service.log.audit_entries import EntryAudit
 from ledger_service.log.audit_tree import AuditTree
@@ -20,6 +20,10 @@ from ledger_service.log.directory import LogRow, all_logs
 from ledger_service.log.findings import AuditReport
 from ledger_service.log.heads import Head, read_head
 from ledger_service.log.tables import checkpoints, log_entries, log_heads, log_tiles, logs
+from ledger_service.proofs.audit_report import AuditedLog
+from ledger_service.proofs.canonical import MAX_INTEGER
+from ledger_service.proofs.entry import ORIGIN
+from ledger_service.proofs.merkle import HASH_SIZE
 from ledger_service.records.tables import (
     idempotency_keys,
     outbox,
@@ -68,21 +72,20 @@ def audit(
     """Audit all logs and records, and return what was found.
 
     Without `keyring`, payloads are not opened; without `check_line`, signature lines that the kernel
-    does not know are not checked. The report counts both. Raises StorageError when the database cannot
-    be read at all.
+    does not know are not checked. The report counts both. What cannot be read is a finding.
     """
     report = AuditReport()
     named = {kind.name: kind for kind in kinds}
-    try:
-        with database.read() as conn:
+    with report.looking_at("database"), database.read() as conn:
+        with report.looking_at("pages of the database"):
             _check_engine(conn, report)
+        with report.looking_at("rows of records and logs"):
             _check_left_over(conn, report)
-            for log in all_logs(conn):
-                report.looked_at["logs"] += 1
+        for log in all_logs(conn):
+            report.looked_at["logs"] += 1
+            with report.looking_at(log.origin):
                 _audit_log(conn, log, report, keyring=keyring, kinds=named, check_line=check_line)
-    except StorageFatalError as error:
-        # Pages that cannot be read end the audit, and what it could not look at is a finding.
-        report.add("database_unreadable", "database", str(error.details.get("cause", error.text)))
+            report.accepted = None
     return report
 
 
@@ -96,6 +99,7 @@ def _audit_log(
     check_line: LineCheck | None,
 ) -> None:
     head = read_head(conn, log.id)
+    _note_log(conn, report, log, head)
     tree = AuditTree(conn, log.id, origin=log.origin, report=report)
     signed = CheckpointAudit(conn, log, head, report=report, check_line=check_line)
     entries = EntryAudit(conn, log, report=report, keyring=keyring, kinds=kinds)
@@ -111,6 +115,19 @@ def _audit_log(
     signed.finish()
     _check_end(head, tree, log, report)
     entries.waiting()
+
+
+def _note_log(conn: Connection, report: AuditReport, log: LogRow, head: Head) -> None:
+    """Note for the signed report which state of the log this is, unless it is none that could be."""
+    if ORIGIN.fullmatch(log.origin) and len(head.root) == HASH_SIZE and 0 <= head.size <= MAX_INTEGER:
+        newest = select(checkpoints.c.note, checkpoints.c.fresh_note).where(
+            checkpoints.c.log_id == log.id, checkpoints.c.size == head.size
+        )
+        row = conn.execute(newest).first()
+        note = None if row is None else sha256(bytes(row.fresh_note or row.note)).digest()
+        report.logs.append(AuditedLog(log.origin, head.size, head.root, note))
+    else:
+        report.add("log_malformed", f"log {log.id}", "its origin or its head is none that a log can have")
 
 
 def _check_head(head: Head, tree: AuditTree, log: LogRow, report: AuditReport) -> None:

@@ -108,3 +108,11 @@ sequencer_lease: Final = Table(
     text("token"),
     instant("until"),
 )
+
+# The signed reports of audits, for ever: each names the one before it. See audit_reports.py.
+audit_reports: Final = Table(
+    "audit_reports",
+    metadata,
+    Column("number", BigInteger(), primary_key=True, autoincrement=False),
+    blob("note"),
+)

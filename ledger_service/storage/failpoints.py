@@ -23,6 +23,7 @@ from ledger_service.errors import InjectedFaultError, SettingsError
 
 NAMES: Final[dict[str, str]] = {
     "accounts.write": "An organization, an API key or a session is stored.",
+    "audit.record": "The signed report of an audit is stored.",
     "chain.block": "The embedded chain stores a block and its head pointer, in one transaction.",
     "chain.broadcast": "A stored raw transaction is sent to the node.",
     "chain.guard": "The guard file, which tells how far each log was published, gets its new contents.",

@@ -22,7 +22,7 @@ from ledger_service.vault.tables import ERASED, vault_keys
 from ledger_service.vault.wrapping import KEY_BYTES, KeyWrapper, generation_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -197,6 +197,23 @@ class Keyring:
         first = conn.execute(newest.order_by(vault_keys.c.id.desc()).limit(1)).scalar()
         if first is not None:
             self.key_of(conn, first)
+
+    def unsound(self, conn: Connection) -> Iterator[tuple[int, str]]:
+        """Yield the numbers of keys that do not unwrap, or were erased and lie there all the same, and why."""
+        for row in conn.execute(select(vault_keys).order_by(vault_keys.c.id)):
+            if row.kek_generation == ERASED:
+                if any(row.wrapped):
+                    yield row.id, "the key was erased, and its wrapped form still lies there"
+                continue
+            try:
+                self._wrapper.unwrap(
+                    row.wrapped, purpose=_purpose(row.org_id, row.scope, row.lookup, row.generation)
+                )
+            except KeyUnavailableError as error:
+                yield row.id, error.text
+                continue
+            if row.kek_generation != generation_of(row.wrapped):
+                yield row.id, "its row names another generation of the key-encryption key than its wrapping"
 
     def _find(
         self,

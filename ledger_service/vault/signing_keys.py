@@ -135,6 +135,10 @@ class SigningKeyFiles:
         """Return a publisher's key that was made before; raises as `load` does."""
         return self.load(KeyLabel(name, "publisher", SECP256K1))
 
+    def audit_key(self) -> SigningKey:
+        """Return the key that signs the reports of audits, made at first use."""
+        return self.load_or_create(KeyLabel("installation", "audit", ED25519))
+
     def rewrap(self) -> int:
         """Seal every key file under the newest key-encryption key; returns how many were not.
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from ledger_service.chain.abi import load_artifact
 from ledger_service.chain.actions import count_planned
+from ledger_service.chain.anchor_audit import PATIENCE_S, AnchorAudit
 from ledger_service.chain.anchor_store import AnchorStore
 from ledger_service.chain.anchorer import Anchorer, AnchorOptions
-from ledger_service.chain.client import Node
+from ledger_service.chain.client import Node, check_identity
 from ledger_service.chain.guard import HighWaterGuard
 from ledger_service.chain.mempool import Mempool
 from ledger_service.chain.observer import NodeView
@@ -21,7 +22,13 @@ from ledger_service.chain.status_audit import audit_states
 from ledger_service.chain.status_store import StatusStore
 from ledger_service.chain.stored_logs import StoredLogs
 from ledger_service.errors import ChainError, ChainUnavailableError, RollbackDetectedError
-from ledger_service.wiring.installation import chain_url, guard_file, publisher_accounts
+from ledger_service.wiring.installation import (
+    chain_file,
+    chain_url,
+    guard_file,
+    load_files,
+    publisher_accounts,
+)
 from ledger_service.wiring.keeper import Keeper
 
 if TYPE_CHECKING:
@@ -137,18 +144,61 @@ def _gas_reader(mempool: Mempool, keeper: Keeper) -> Callable[[bytes], int | Non
 
 
 def audit_contracts(report: AuditReport, settings: Settings, database: Database, *, clock: Clock) -> None:
-    """Add to an audit where contracts and logs disagree about records; raises ChainError if it cannot tell."""
+    """Add to an audit what is wrong with the chain, and where it and the database disagree.
+
+    The embedded chain is read from its file, so it need not run. Raises ChainError if another chain cannot be read.
+    """
+    if settings.chain_url is not None:
+        _audit_node(report, Node(JsonRpc(settings.chain_url)), settings, database, clock=clock)
+        return
+    if not chain_file(settings).exists() and ChainPins(database, clock=clock).pinned() is None:
+        raise ChainUnavailableError("The embedded chain was never started here: run `audit-ledger serve`.")
+    # The node's own libraries take longest to load.
+    from ledger_service.chain.embedded.reading import read_chain  # noqa: PLC0415
+
+    with report.looking_at("the embedded chain"), read_chain(chain_file(settings), clock=clock) as file:
+        with report.looking_at("the embedded chain's file"):
+            report.looked_at["blocks"] = file.check().blocks
+        _audit_node(report, Node(file), settings, database, clock=clock)
+
+
+def _audit_node(
+    report: AuditReport, node: Node, settings: Settings, database: Database, *, clock: Clock
+) -> None:
     source = StoredLogs(database, contracts=CONTRACTS)
-    audit_states(
-        report,
-        Node(JsonRpc(chain_url(settings))),
-        pins=ChainPins(database, clock=clock),
-        anchors=AnchorStore(database, clock=clock),
-        store=StatusStore(database),
-        changes=source,
-        heads={head.log: head for head in source.heads()},
-        artifacts={name: load_artifact(name) for name in CONTRACTS.values()},
-    )
+    artifacts = {name: load_artifact(name) for name in CONTRACTS.values()}
+    pins = ChainPins(database, clock=clock)
+    chain = pins.pinned()
+    if chain is None:
+        # Nothing was ever anchored; but a chain that does not answer was not looked at.
+        node.identity()
+        return
+    check_identity(node, chain.identity)
+    if chain.self_anchored != (settings.chain_url is None):
+        report.add("chain_operator", "chains", "whether the operator runs the chain is noted wrongly")
+    with report.looking_at("states in contracts"):
+        audit_states(
+            report,
+            node,
+            pins=pins,
+            anchors=AnchorStore(database, clock=clock),
+            store=StatusStore(database),
+            changes=source,
+            heads={head.log: head for head in source.heads()},
+            artifacts=artifacts,
+            overdue=clock.now().timestamp() - PATIENCE_S,
+        )
+    with report.looking_at("anchors"), database.read() as conn:
+        AnchorAudit(
+            report,
+            conn,
+            node,
+            chain=chain,
+            source=source,
+            artifacts=artifacts,
+            confirmations=settings.needed_confirmations,
+            now=clock.now().timestamp(),
+        ).run(load_publisher(settings, load_files(settings)))
 
 
 def _check_planned(database: Database, node: Node, account: bytes) -> None:

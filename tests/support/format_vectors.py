@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ledger_service.marketplace.purchases import EXAMPLE_PURCHASE
+from ledger_service.proofs.audit_report import audit_report_hash
 from ledger_service.proofs.canonical import format_time
 from ledger_service.proofs.checkpoint import (
     check_mldsa,
@@ -40,6 +41,7 @@ from ledger_service.records.preparation import (
     encode_values,
 )
 from ledger_service.wiring.kinds import KINDS
+from tests.support.audit_history import make_history
 from tests.support.erasure_certificate import make_certificate
 from tests.support.evidence_factory import EvidenceFactory, MemoryTiles
 
@@ -182,6 +184,17 @@ def erasure_vectors() -> dict[str, Any]:
     }
 
 
+def audit_vectors() -> dict[str, Any]:
+    """Two reports, of which the second follows the first, with the key that signed them."""
+    notes, key = make_history()
+    return {
+        "about": ABOUT,
+        "notes": [note.decode() for note in notes],
+        "vkey": format_vkey(key),
+        "hash_of_first": audit_report_hash(notes[0]).hex(),
+    }
+
+
 def make_vectors() -> dict[str, dict[str, Any]]:
     """Return every file's content by its name."""
     factory = EvidenceFactory(records=6)
@@ -195,4 +208,5 @@ def make_vectors() -> dict[str, dict[str, Any]]:
         "evidence.json": evidence_vectors(factory),
         "kinds.json": kind_vectors(),
         "erasure.json": erasure_vectors(),
+        "audit_report.json": audit_vectors(),
     }

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
 import rlp
+from eth.constants import BLANK_ROOT_HASH, EMPTY_SHA3
 from eth.db.chain import BlockDataKey
 from eth.db.schema import SchemaV1
 from eth.db.trie import make_trie_root_and_nodes
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 _PAGE: Final = 10_000
 _HASH_BYTES: Final = 32
+# A node of two items is an extension or, with this bit in its path's first byte, a leaf (Yellow Paper, appendix C).
+_PAIR: Final = 2
+_LEAF_FLAG: Final = 0x20
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,10 @@ def check_chain(file: ChainFile) -> ChainCheck:
 
 
 def _check_content(file: ChainFile) -> None:
-    """Check what is stored under its own hash: headers, nodes of tries, code."""
+    """Check the database's pages, and what is stored under its own hash: headers, nodes of tries, code."""
+    said = file.ask("PRAGMA integrity_check(1)")
+    if said != [("ok",)]:
+        raise ChainFileError("The file's pages do not agree.", said=str(said[0][0])[:200])
     last = b""
     while True:
         rows = file.ask("SELECT key, value FROM entries WHERE key>? ORDER BY key LIMIT ?", (last, _PAGE))
@@ -83,7 +90,32 @@ def _check_blocks(chain: EmbeddedChain) -> ChainCheck:
     if beyond:
         raise ChainFileError("The log index knows blocks after the newest.", number=head.block_number)
     chain.state(head).get_balance(Address(chain.identity.funded))
+    _check_state(chain.file, head.state_root)
     return ChainCheck(chain.identity.chain_id, head.block_number + 1, transactions, logs)
+
+
+def _check_state(file: ChainFile, root: bytes) -> None:
+    """Check that every account of the newest state, its storage and its code are there."""
+    waiting = [(root, True)]
+    while waiting:
+        key, accounts = waiting.pop()
+        stored = file.read(key)
+        if stored is None and key != BLANK_ROOT_HASH:
+            raise ChainFileError("A part of the newest state is missing.", key=key.hex())
+        nodes = [] if stored is None else [rlp.decode(stored)]
+        while nodes:
+            node = nodes.pop()
+            is_leaf = len(node) == _PAIR and node[0][0] & _LEAF_FLAG
+            for child in () if is_leaf else node[1:] if len(node) == _PAIR else node[:16]:
+                if isinstance(child, list):
+                    nodes.append(child)
+                elif len(child) == _HASH_BYTES:
+                    waiting.append((child, accounts))
+            if is_leaf and accounts:
+                _, _, storage, code = rlp.decode(node[1])
+                waiting.append((storage, False))
+                if code != EMPTY_SHA3 and file.read(code) is None:
+                    raise ChainFileError("The code of a contract is missing.", key=code.hex())
 
 
 def _check_block(chain: EmbeddedChain, header: BlockHeaderAPI) -> list[ReceiptAPI]:

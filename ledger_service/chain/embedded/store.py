@@ -131,6 +131,28 @@ class ChainFile:
                 raise ChainFileError(f"{path.name} cannot be read as a database.", file=path.name) from error
             raise
 
+    @classmethod
+    @contextmanager
+    def snapshot(cls, path: Path) -> Iterator[Self]:
+        """Give the file as it is now, for reading only, beside a process that may own it and make blocks.
+
+        Raises ChainFileError when it is missing or not a chain's file.
+        """
+        if not path.exists():
+            raise ChainFileError(f"{path.name} is missing.", file=path.name)
+        settings = SqliteFile(path, find_driver(), "wal", "FULL", BUSY_TIMEOUT_S, ())
+        handle = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            file = cls(settings, handle)
+        except settings.driver.Error as error:
+            os.close(handle)
+            raise ChainFileError(f"{path.name} cannot be read as a database.", file=path.name) from error
+        try:
+            file._reader.execute("BEGIN")
+            yield file
+        finally:
+            file.close()
+
     def read(self, key: bytes) -> bytes | None:
         """Return the committed value of `key`, or None."""
         if self.identity is None:
@@ -203,10 +225,10 @@ class ChainFile:
     def _load_identity(self) -> Identity | None:
         found = [self.ask(f"PRAGMA {name}")[0][0] for name in ("application_id", "user_version")]
         if found == [APPLICATION_ID, FORMAT]:
-            ((chain_id, genesis_hash, funded),) = self.ask(
-                "SELECT chain_id, genesis_hash, funded FROM identity"
-            )
-            return Identity(chain_id, genesis_hash, funded)
+            rows = self.ask("SELECT chain_id, genesis_hash, funded FROM identity")
+            if [tuple(map(type, row)) for row in rows] != [(int, bytes, bytes)]:
+                raise ChainFileError(f"{self.path.name} does not say which chain it is.", file=self.path.name)
+            return Identity(*rows[0])
         if found != [0, 0] or self.ask("SELECT 1 FROM sqlite_schema LIMIT 1"):
             raise ChainFileError(f"{self.path.name} is not a chain of format {FORMAT}.", file=self.path.name)
         return None

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
     from sqlalchemy import Connection
 
-HEAD: Final = "0009"
+HEAD: Final = "0010"
 
 # Two programs that start at once on an empty PostgreSQL database must not both create it. Any number serves.
 _ADVISORY_LOCK: Final = 0x6C65_6467_6572

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import stat
+from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ledger_service.accounts.key_text import parse_key
+from ledger_service.proofs.audit_report import check_audit_report
+from ledger_service.proofs.note import parse_vkey
+from ledger_service.storage.sqlite import find_driver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     import pytest
 
@@ -105,6 +109,44 @@ def test_an_audit_finds_a_changed_byte(command: Callable[..., Ended], data: Path
     assert command("audit").code == 1
 
 
+def test_reports_of_audits_are_listed_and_written(command: Callable[..., Ended], data: Path) -> None:
+    """Each audit leaves a signed report: in the list, in the file asked for, and in what the doctor says."""
+    command("init")
+    assert states(command)["audit"] == "good"
+    assert command("audit", "--report", "first.txt").code == 0
+    assert command("audit", "--without-payloads").code == 2
+    key = parse_vkey(command("audit", "--key").out.strip())
+    report = check_audit_report(Path("first.txt").read_bytes(), key)
+    assert (report.number, report.scope, report.count) == (0, ("payloads",), 0)
+    listed = command("audit", "--history", "--json").json
+    assert listed["problem"] is None
+    assert [(each["number"], each["scope"]) for each in listed["reports"]] == [(0, "payloads"), (1, "")]
+    assert command("audit", "--history").out.count("\n") == 2
+    (key_file,) = (data / "keys").glob("audit-*.key")
+    key_file.write_bytes(b"nothing")
+    unsigned = command("audit", "--json")
+    assert (unsigned.code, unsigned.json["recorded"]) == (1, False)
+    assert [each["code"] for each in unsigned.json["findings"]] == ["bad_key_file"]
+    assert states(command)["audit"] == "bad"
+
+
+def test_an_audit_says_since_when(command: Callable[..., Ended], data: Path) -> None:
+    """What an audit finds is dated by the last one without it; the list and the doctor tell of it."""
+    command("init")
+    command("org", "create", "shop", "--name", "The Shop")
+    clean = command("audit", "--json").json
+    assert clean["recorded"]
+    when = command("audit", "--history", "--json").json["reports"][0]["time"]
+    with closing(find_driver().connect(str(data / "ledger.db"), isolation_level=None)) as conn:
+        conn.execute("UPDATE organizations SET name='Another Shop'")
+        conn.execute("DELETE FROM account_events")
+    found = {each["code"]: each["since"] for each in command("audit", "--json").json["findings"]}
+    assert found == {"kept_changed": when, "account_differs": when}
+    assert f"after {when}" in command("audit").out
+    assert command("audit", "--history", "--json").json["reports"][1]["findings"] == 3
+    assert states(command)["audit"] == "bad"
+
+
 def states(command: Callable[..., Ended]) -> dict[str, str]:
     """What the doctor thinks of each subject."""
     return {each["subject"]: each["state"] for each in command("doctor", "--json").json}
@@ -124,6 +166,7 @@ def test_the_doctor_names_the_fix(command: Callable[..., Ended], data: Path) -> 
         "chain": "unknown",
         "status": "good",
         "rotation": "good",
+        "audit": "good",
         "clock": "unknown",
     }
     assert command("doctor").code == 2

@@ -21,6 +21,7 @@ BLOCKS = [block for block in re.findall(r"```\n(.*?)```", README, re.DOTALL) if 
 def instances() -> list[str]:
     """Every text that the README may quote."""
     record, checkpoint, evidence = (read_vectors(name) for name in ("record", "checkpoint", "evidence"))
+    audits = read_vectors("audit_report")
     whole = decode(evidence["evidence"].encode())
     assert isinstance(whole, dict)
     return [
@@ -33,6 +34,7 @@ def instances() -> list[str]:
         evidence["trust"],
         encode(whole["status"]).decode(),
         evidence["evidence"],
+        audits["notes"][0],
     ]
 
 
