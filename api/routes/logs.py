@@ -101,7 +101,7 @@ def _describe(log: LogRow) -> dict[str, Any]:
     with here.logs.view_number(log.id) as view:
         size, root = view.size, view.root_at(view.size)
         eras = view.log.eras
-    with here.database.read() as conn:
+    with here.database.look() as conn:
         anchor = newest_anchor(conn, log.id)
     return {
         "origin": log.origin,

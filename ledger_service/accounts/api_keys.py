@@ -114,7 +114,7 @@ class ApiKeys:
 
     def all(self) -> tuple[ApiKey, ...]:
         """Every key, revoked ones too, oldest first."""
-        with self._database.read() as conn:
+        with self._database.look() as conn:
             rows = conn.execute(_select().order_by(api_keys.c.id)).all()
         return tuple(_api_key(row) for row in rows)
 
@@ -139,7 +139,7 @@ class ApiKeys:
         known = self._remembered.get(prefix)
         if known is not None and now < known.until:
             return known
-        with self._database.read() as conn:
+        with self._database.look() as conn:
             row = conn.execute(_select().where(api_keys.c.prefix == prefix)).first()
         stored = bytes(row.secret_sha256) if row else bytes(SECRET_BYTES)
         found = _Remembered(_api_key(row) if row else None, stored, now + REMEMBERED_FOR)

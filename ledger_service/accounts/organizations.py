@@ -80,7 +80,7 @@ class Organizations:
 
     def find(self, slug: str) -> Organization:
         """The organization of this slug; raises NotFoundError."""
-        with self._database.read() as conn:
+        with self._database.look() as conn:
             row = conn.execute(select(organizations).where(organizations.c.slug == slug)).first()
         if row is None:
             raise NotFoundError
@@ -88,7 +88,7 @@ class Organizations:
 
     def all(self) -> tuple[Organization, ...]:
         """Every organization, oldest first."""
-        with self._database.read() as conn:
+        with self._database.look() as conn:
             rows = conn.execute(select(organizations).order_by(organizations.c.id)).all()
         return tuple(_organization(row) for row in rows)
 

@@ -61,6 +61,7 @@ _FAILURES: Final[tuple[type[errors.LedgerError], ...]] = (
     errors.UnsafeStorageError,
     errors.DiskFullError,
     errors.StorageFatalError,
+    errors.DamagedDataError,
     errors.SchemaError,
     errors.InjectedFaultError,
     errors.KeyUnavailableError,

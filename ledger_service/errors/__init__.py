@@ -56,6 +56,7 @@ from ledger_service.errors.records import (
     UnknownSubjectError,
 )
 from ledger_service.errors.storage import (
+    DamagedDataError,
     DiskFullError,
     InjectedFaultError,
     KeyFileError,
@@ -121,6 +122,7 @@ __all__ = [
     "ContractRevertedError",
     "CorruptLogError",
     "CouldNotCheckError",
+    "DamagedDataError",
     "DeliveryError",
     "DiskFullError",
     "DuplicateParameterError",

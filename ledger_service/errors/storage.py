@@ -54,6 +54,13 @@ class StorageFatalError(StorageError):
     message = "The database failed while storing. Writing has stopped until the service is started again."
 
 
+class DamagedDataError(StorageError):
+    """A row that does not hold what was stored in it: the disk, or somebody, changed it."""
+
+    code = "damaged_data"
+    message = "What is stored here is damaged. The operator finds it with `audit-ledger audit`."
+
+
 class SchemaError(StorageError):
     """A database whose schema is not the one this program was written for."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from ledger_service.errors import UnknownKindError, UnknownLogError
 from ledger_service.log.eras import KeyEra, read_eras
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy import Connection, Row
+
+
+# Built once: building a statement costs as much as running it.
+_OF_ORIGIN: Final = select(logs).where(logs.c.origin == bindparam("origin"))
+_OF_NUMBER: Final = select(logs).where(logs.c.id == bindparam("log"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +66,12 @@ class LogRow:
 
 def find_log(conn: Connection, origin: str) -> LogRow:
     """The log of this origin; raises UnknownLogError."""
-    return _one(conn, conn.execute(select(logs).where(logs.c.origin == origin)).first())
+    return _one(conn, conn.execute(_OF_ORIGIN, {"origin": origin}).first())
 
 
 def log_of_number(conn: Connection, log_id: int) -> LogRow:
     """The log of this number; raises UnknownLogError."""
-    return _one(conn, conn.execute(select(logs).where(logs.c.id == log_id)).first())
+    return _one(conn, conn.execute(_OF_NUMBER, {"log": log_id}).first())
 
 
 def find_collection(conn: Connection, org_id: int, collection: str) -> LogRow:

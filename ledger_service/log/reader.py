@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from ledger_service.errors import (
+    CorruptLogError,
     NotSequencedError,
     TileMissingError,
     UnknownCheckpointError,
@@ -63,19 +64,19 @@ class LogReader:
 
     def logs(self) -> tuple[LogRow, ...]:
         """Every log, oldest first."""
-        with self._database.read() as conn:
+        with self._database.look() as conn:
             return all_logs(conn)
 
     @contextmanager
     def view(self, origin: str) -> Iterator[LogView]:
         """Give one snapshot of the log of this origin; raises UnknownLogError."""
-        with self._database.read() as conn:
+        with self._database.look() as conn:
             yield view_log(conn, find_log(conn, origin))
 
     @contextmanager
     def view_number(self, log_id: int) -> Iterator[LogView]:
         """Give one snapshot of the log of this number; raises UnknownLogError."""
-        with self._database.read() as conn:
+        with self._database.look() as conn:
             yield view_log(conn, log_of_number(conn, log_id))
 
 
@@ -97,13 +98,23 @@ class LogView:
         self._tiles = StoredTiles(conn, log.id)
 
     @property
+    def end(self) -> int:
+        """Before which index entries can stand: those beyond `size` are written and about to be signed."""
+        return self.size if self._head.intent is None else max(self.size, self._head.intent.size)
+
+    @property
     def size(self) -> TreeSize:
         """How many entries are published."""
         return self._head.size
 
     def checkpoint(self) -> PublishedCheckpoint:
-        """The newest note of the newest checkpoint; raises UnknownCheckpointError before the first."""
+        """The newest note of the newest checkpoint; raises UnknownCheckpointError before the first.
+
+        Raises CorruptLogError when the head is not what was signed.
+        """
         row = self._checkpoint_row(self.size)
+        if row.root != self._head.root:
+            raise CorruptLogError(log_id=self.log.id, problem="the head is not its checkpoint")
         if row.fresh_note is None:
             return _first_note(row)
         return PublishedCheckpoint(row.size, row.root, row.fresh_timestamp, row.fresh_note)
@@ -115,26 +126,19 @@ class LogView:
     def first_checkpoint_covering(self, index: int) -> PublishedCheckpoint:
         """The first checkpoint over an entry, the one its receipt has; raises UnknownEntryError."""
         self._check_index(index)
-        wanted = select(checkpoints).where(checkpoints.c.log_id == self.log.id, checkpoints.c.size > index)
-        return _first_note(self._conn.execute(wanted.order_by(checkpoints.c.size).limit(1)).one())
+        return _first_note(self._conn.execute(_FIRST_OVER, {"log": self.log.id, "index": index}).one())
 
     def entry(self, index: int) -> bytes:
         """The bytes of an entry; raises UnknownEntryError."""
         self._check_index(index)
-        wanted = select(log_entries.c.entry).where(
-            log_entries.c.log_id == self.log.id, log_entries.c.idx == index
-        )
-        entry: bytes | None = self._conn.execute(wanted).scalar()
+        entry: bytes | None = self._conn.execute(_ENTRY, {"log": self.log.id, "index": index}).scalar()
         if entry is None:
             raise UnknownEntryError(index=index)
         return entry
 
     def index_of(self, record: int) -> LeafIndex:
         """Where a record stands; raises NotSequencedError until it is published."""
-        wanted = select(log_entries.c.idx).where(
-            log_entries.c.record == record, log_entries.c.log_id == self.log.id
-        )
-        index: int | None = self._conn.execute(wanted).scalar()
+        index: int | None = self._conn.execute(_INDEX, {"log": self.log.id, "record": record}).scalar()
         if index is None or index >= self.size:
             raise NotSequencedError
         return LeafIndex(index)
@@ -197,15 +201,11 @@ class LogView:
 
     def root_at(self, size: int) -> RootHash:
         """The root that was signed for this size, or that the tiles give where no checkpoint was."""
-        wanted = select(checkpoints.c.root).where(
-            checkpoints.c.log_id == self.log.id, checkpoints.c.size == size
-        )
-        root: bytes | None = self._conn.execute(wanted).scalar()
+        root: bytes | None = self._conn.execute(_ROOT, {"log": self.log.id, "size": size}).scalar()
         return tree_root(self, TreeSize(size)) if root is None else RootHash(root)
 
     def _checkpoint_row(self, size: int) -> Row[Any]:
-        wanted = select(checkpoints).where(checkpoints.c.log_id == self.log.id, checkpoints.c.size == size)
-        row = self._conn.execute(wanted).first()
+        row = self._conn.execute(_CHECKPOINT, {"log": self.log.id, "size": size}).first()
         if row is None:
             raise UnknownCheckpointError(size=size)
         return row
@@ -213,6 +213,25 @@ class LogView:
     def _check_index(self, index: int) -> None:
         if not 0 <= index < self.size:
             raise UnknownEntryError(index=index, size=self.size)
+
+
+# Built once: building a statement costs as much as running it.
+_ENTRY: Final = select(log_entries.c.entry).where(
+    log_entries.c.log_id == bindparam("log"), log_entries.c.idx == bindparam("index")
+)
+_INDEX: Final = select(log_entries.c.idx).where(
+    log_entries.c.record == bindparam("record"), log_entries.c.log_id == bindparam("log")
+)
+_CHECKPOINT: Final = select(checkpoints).where(
+    checkpoints.c.log_id == bindparam("log"), checkpoints.c.size == bindparam("size")
+)
+_ROOT: Final = _CHECKPOINT.with_only_columns(checkpoints.c.root)
+_FIRST_OVER: Final = (
+    select(checkpoints)
+    .where(checkpoints.c.log_id == bindparam("log"), checkpoints.c.size > bindparam("index"))
+    .order_by(checkpoints.c.size)
+    .limit(1)
+)
 
 
 def _first_note(row: Row[Any]) -> PublishedCheckpoint:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from ledger_service.errors import MalformedError, PayloadMissingError, SealError, UnknownRecordError
 from ledger_service.proofs.canonical import decode, decode_base64url, encode_base64url
@@ -27,6 +27,17 @@ if TYPE_CHECKING:
     from ledger_service.vault.keyring import Keyring
 
 
+# Built once: building a statement costs as much as running it.
+_RECORD_OF_ID: Final = select(records).where(records.c.rid == bindparam("rid"))
+_RECORD_OF_NUMBER: Final = select(records).where(records.c.id == bindparam("record"))
+_WAITING_ENTRY: Final = select(outbox.c.entry).where(outbox.c.record == bindparam("record"))
+_SEALED: Final = (
+    select(sealed_payloads.c.sealed, sealed_payloads.c.generation, record_salts.c.salt)
+    .join(record_salts, record_salts.c.record == sealed_payloads.c.record)
+    .where(sealed_payloads.c.record == bindparam("record"))
+)
+
+
 @dataclass(frozen=True, slots=True)
 class RecordRow:
     """A record as it was accepted. `record` is its number here, `key_id` the key of its payload."""
@@ -46,7 +57,7 @@ def find_record(conn: Connection, record_id: str) -> RecordRow:
         rid = decode_base64url(record_id)
     except MalformedError:
         raise UnknownRecordError from None
-    row = conn.execute(select(records).where(records.c.rid == rid)).first()
+    row = conn.execute(_RECORD_OF_ID, {"rid": rid}).first()
     if row is None:
         raise UnknownRecordError
     return _record_row(row)
@@ -54,7 +65,7 @@ def find_record(conn: Connection, record_id: str) -> RecordRow:
 
 def record_of_number(conn: Connection, record: int) -> RecordRow:
     """The record of this number; raises UnknownRecordError."""
-    row = conn.execute(select(records).where(records.c.id == record)).first()
+    row = conn.execute(_RECORD_OF_NUMBER, {"record": record}).first()
     if row is None:
         raise UnknownRecordError
     return _record_row(row)
@@ -62,7 +73,7 @@ def record_of_number(conn: Connection, record: int) -> RecordRow:
 
 def waiting_entry(conn: Connection, record: int) -> bytes | None:
     """The entry of a record that waits in the outbox, or None when it has left it."""
-    entry: bytes | None = conn.execute(select(outbox.c.entry).where(outbox.c.record == record)).scalar()
+    entry: bytes | None = conn.execute(_WAITING_ENTRY, {"record": record}).scalar()
     return entry
 
 
@@ -74,11 +85,7 @@ def open_record(
     Raises PayloadMissingError when payload or salt are gone, KeyUnavailableError when the key is, and
     SealError when what is stored is not what was sealed for this record.
     """
-    stored = conn.execute(
-        select(sealed_payloads.c.sealed, sealed_payloads.c.generation, record_salts.c.salt)
-        .join(record_salts, record_salts.c.record == sealed_payloads.c.record)
-        .where(sealed_payloads.c.record == row.record)
-    ).first()
+    stored = conn.execute(_SEALED, {"record": row.record}).first()
     if stored is None or row.key_id is None:
         raise PayloadMissingError
     key = keyring.key_of(conn, row.key_id)

@@ -28,7 +28,7 @@ from ledger_service.errors import (
     UnsafeStorageError,
 )
 from ledger_service.storage import failpoints, migrations, postgres, sqlite
-from ledger_service.storage.faults import classify_error, commit_outcome
+from ledger_service.storage.faults import as_damage, classify_error, commit_outcome
 from ledger_service.storage.filesystem import free_bytes
 from ledger_service.storage.pool import ConnectionPool
 
@@ -167,6 +167,12 @@ class Database:
             self._end(conn, self._readers)
             self._raise_typed(error)
         self._end(conn, self._readers)
+
+    @contextmanager
+    def look(self) -> Iterator[Connection]:
+        """As `read`, for what is shown to others: a row that was altered gives DamagedDataError, whatever it holds."""
+        with self.read() as conn, as_damage():
+            yield conn
 
     @contextmanager
     def write(self, step: str) -> Iterator[Connection]:

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, Literal
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from ledger_service.errors import (
+    DamagedDataError,
     DiskFullError,
+    MalformedError,
     StorageBusyError,
     StorageError,
     StorageFatalError,
     StorageUnavailableError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_ODD: Final = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    TypeError,
+    ValueError,
 )
 
 # SQLite result codes (sqlite.org/rescode.html); the low byte is the primary code.
@@ -63,6 +81,24 @@ def classify_error(error: BaseException) -> type[StorageError] | None:
             else None
         )
     return next((kind for prefix, kind in _POSTGRES if state.startswith(prefix)), None)
+
+
+@contextmanager
+def as_damage() -> Iterator[None]:
+    """Turn whatever an altered row makes of the code that reads it into DamagedDataError.
+
+    Such a row can hold any value of any type, so that no list of checks is ever whole. Other errors of ours pass.
+    """
+    try:
+        yield
+    except MalformedError as error:
+        raise DamagedDataError(cause=error.text) from error
+    except _ODD as error:
+        raise DamagedDataError(cause=type(error).__name__) from error
+    except SQLAlchemyError as error:
+        if classify_error(error) is not None:
+            raise
+        raise DamagedDataError(cause=type(getattr(error, "orig", None) or error).__name__) from error
 
 
 def commit_outcome(error: BaseException) -> Literal["undone", "unknown"]:

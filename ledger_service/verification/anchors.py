@@ -5,14 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from ledger_service.chain.tables import anchor_sightings, anchors, chain_contracts, chains
 from ledger_service.proofs.evidence import MAX_ANCHORS, Anchor, Block, Head
-from ledger_service.proofs.types import LeafIndex, RootHash, TreeSize
+from ledger_service.proofs.types import RootHash, TreeSize
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection, Row, Select
+    from sqlalchemy import Connection, Row, Select
+
+    from ledger_service.proofs.types import LeafIndex
 
 PUBLISHED: Final = "published"
 ANCHORED: Final = "anchored"
@@ -21,39 +23,18 @@ FINAL: Final = "final"
 
 def anchored_size(conn: Connection, log_id: int, index: LeafIndex) -> TreeSize | None:
     """The smallest anchored size that holds entry `index`: it bounds the time best. None without one."""
-    size = conn.execute(
-        select(func.min(anchors.c.size)).select_from(_JOINED).where(_stands(log_id, index))
-    ).scalar()
+    size = conn.execute(_SMALLEST, {"log": log_id, "index": index}).scalar()
     return None if size is None else TreeSize(size)
 
 
 def anchors_at(conn: Connection, log_id: int, size: TreeSize) -> tuple[Anchor, ...]:
     """Every anchor of this size that a chain holds as far as we know, oldest first."""
-    wanted = (
-        select(
-            anchors,
-            anchor_sightings,
-            chain_contracts.c.address,
-            chain_contracts.c.code_hash,
-            chains.c.chain_id,
-        )
-        .add_columns(chains.c.genesis_hash)
-        .select_from(_JOINED)
-        .where(anchors.c.size == size, _stands(log_id, LeafIndex(0)))
-        .order_by(anchor_sightings.c.block_time, anchor_sightings.c.id)
-        .limit(MAX_ANCHORS)
-    )
-    return tuple(_anchor(row) for row in conn.execute(wanted))
+    return tuple(_anchor(row) for row in conn.execute(_AT_SIZE, {"log": log_id, "index": 0, "size": size}))
 
 
 def anchor_stage(conn: Connection, log_id: int, index: LeafIndex) -> str:
     """How far the chain side of a published entry has come: published, anchored or final."""
-    stages = conn.execute(
-        select(anchors.c.stage, anchors.c.disputed)
-        .select_from(_JOINED)
-        .where(_stands(log_id, index))
-        .distinct()
-    ).all()
+    stages = conn.execute(_STAGES, {"log": log_id, "index": index}).all()
     if any(row.stage == FINAL and row.disputed is None for row in stages):
         return FINAL
     return ANCHORED if stages else PUBLISHED
@@ -61,9 +42,9 @@ def anchor_stage(conn: Connection, log_id: int, index: LeafIndex) -> str:
 
 def anchored_through(conn: Connection, log_id: int) -> tuple[TreeSize, TreeSize]:
     """The largest size of a log that is anchored, and the largest that is final; 0 without one."""
-    sizes = select(func.max(anchors.c.size)).select_from(_JOINED).where(_stands(log_id, LeafIndex(0)))
-    final = sizes.where(anchors.c.stage == FINAL, anchors.c.disputed.is_(None))
-    found = [conn.execute(each).scalar() or 0 for each in (sizes, final)]
+    final = _LARGEST.where(anchors.c.stage == FINAL, anchors.c.disputed.is_(None))
+    asked = {"log": log_id, "index": 0}
+    found = [conn.execute(each, asked).scalar() or 0 for each in (_LARGEST, final)]
     return TreeSize(max(found)), TreeSize(found[1])
 
 
@@ -77,9 +58,7 @@ def anchored_sizes(*, final: bool) -> Select[tuple[int, int]]:
 
 def newest_anchor(conn: Connection, log_id: int) -> Anchor | None:
     """The largest anchor of a log that a chain holds as far as we know."""
-    size = conn.execute(
-        select(func.max(anchors.c.size)).select_from(_JOINED).where(_stands(log_id, LeafIndex(0)))
-    ).scalar()
+    size = conn.execute(_LARGEST, {"log": log_id, "index": 0}).scalar()
     return None if size is None else anchors_at(conn, log_id, TreeSize(size))[0]
 
 
@@ -92,10 +71,19 @@ _JOINED: Final = (
 
 # A sighting that was reorganized away is marked; a contract without pinned code is not ours yet.
 _HELD: Final = anchor_sightings.c.lost.is_(None) & chain_contracts.c.code_hash.is_not(None)
-
-
-def _stands(log_id: int, index: LeafIndex) -> ColumnElement[bool]:
-    return (anchors.c.log == log_id) & (anchors.c.size > index) & _HELD
+_STANDS: Final = (anchors.c.log == bindparam("log")) & (anchors.c.size > bindparam("index")) & _HELD
+# Built once: building a statement costs as much as running it.
+_SMALLEST: Final = select(func.min(anchors.c.size)).select_from(_JOINED).where(_STANDS)
+_LARGEST: Final = select(func.max(anchors.c.size)).select_from(_JOINED).where(_STANDS)
+_STAGES: Final = select(anchors.c.stage, anchors.c.disputed).select_from(_JOINED).where(_STANDS).distinct()
+_AT_SIZE: Final = (
+    select(anchors, anchor_sightings, chain_contracts.c.address, chain_contracts.c.code_hash)
+    .add_columns(chains.c.chain_id, chains.c.genesis_hash)
+    .select_from(_JOINED)
+    .where(anchors.c.size == bindparam("size"), _STANDS)
+    .order_by(anchor_sightings.c.block_time, anchor_sightings.c.id)
+    .limit(MAX_ANCHORS)
+)
 
 
 def _anchor(row: Row[Any]) -> Anchor:

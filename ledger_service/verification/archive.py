@@ -15,6 +15,7 @@ from sqlalchemy import select
 from ledger_service.chain.status_store import MirroredChange, changes_of
 from ledger_service.errors import (
     BadRequestError,
+    CorruptLogError,
     NotFoundError,
     NotSequencedError,
     PayloadMissingError,
@@ -89,7 +90,7 @@ class Archive:
 
     def state(self, record_id: str) -> RecordState:
         """How far a record has come, for anyone; raises NotFoundError."""
-        with self._database.read() as conn:
+        with self._database.look() as conn:
             found = _Found.find(conn, record_id, org_id=None)
             entry, stage, index = found.place()
             changes = () if index is None else self._changes(found)
@@ -120,10 +121,9 @@ class Archive:
         payload is gone it comes without its opening. Raises NotFoundError, NotSequencedError,
         KeyUnavailableError.
         """
-        with self._database.read() as conn:
+        with self._database.look() as conn:
             found = _Found.find(conn, record_id, org_id=org_id)
-            index = found.view.index_of(found.row.record)
-            data = found.view.entry(index)
+            index, data = found.published()
             opening = self._open(conn, found, parse_entry(data), missing_ok=True)
             proof = _proof(found.view, index, found.view.first_checkpoint_covering(index))
             return format_receipt(Receipt(data, self._schemas[found.row.kind], opening, proof))
@@ -133,7 +133,7 @@ class Archive:
 
         Raises NotFoundError, PayloadMissingError, KeyUnavailableError, SealError.
         """
-        with self._database.read() as conn:
+        with self._database.look() as conn:
             found = _Found.find(conn, record_id, org_id=org_id)
             entry, _, _ = found.place()
             opening = self._open(conn, found, parse_entry(entry))
@@ -144,7 +144,7 @@ class Archive:
 
         Raises NotFoundError, NotSequencedError.
         """
-        with self._database.read() as conn:
+        with self._database.look() as conn:
             return self._evidence(_Found.find(conn, record_id, org_id=None), fields=None)
 
     def disclosed_evidence(self, record_id: str, *, names: Collection[str] | None, org_id: int) -> bytes:
@@ -153,7 +153,7 @@ class Archive:
         Raises NotFoundError, NotSequencedError, BadRequestError for a field that the kind does not have, and
         what `payload` raises.
         """
-        with self._database.read() as conn:
+        with self._database.look() as conn:
             found = _Found.find(conn, record_id, org_id=org_id)
             schema = self._schemas[found.row.kind]
             wanted = schema.private if names is None else names
@@ -161,8 +161,8 @@ class Archive:
                 raise BadRequestError(
                     "The kind has no such private field.", unknown=unknown, known=schema.private
                 )
-            index = found.view.index_of(found.row.record)
-            opening = self._open(conn, found, parse_entry(found.view.entry(index)))
+            _, data = found.published()
+            opening = self._open(conn, found, parse_entry(data))
             fields: list[JsonValue] = []
             if opening is not None:
                 fields = disclose_fields(opening.values, salt=opening.salt, schema=schema, names=wanted)
@@ -170,8 +170,7 @@ class Archive:
 
     def _evidence(self, found: _Found, *, fields: list[JsonValue] | None) -> bytes:
         view = found.view
-        index = view.index_of(found.row.record)
-        data = view.entry(index)
+        index, data = found.published()
         # Proof and anchor state the same size and root: the smallest anchored size bounds the time best.
         size = anchored_size(found.conn, view.log.id, index)
         shown = view.checkpoint() if size is None else view.checkpoint_at(size)
@@ -239,13 +238,25 @@ class _Found:
         """Entry, stage and, once it is published, index."""
         waiting = waiting_entry(self.conn, self.row.record)
         if waiting is not None:
-            return waiting, ACCEPTED, None
+            return self.check(waiting), ACCEPTED, None
         try:
-            index = self.view.index_of(self.row.record)
+            index, entry = self.published()
         except NotSequencedError:
             stored = select(log_entries.c.entry).where(log_entries.c.record == self.row.record)
-            return self.conn.execute(stored).scalar_one(), SEQUENCED, None
-        return self.view.entry(index), anchor_stage(self.conn, self.view.log.id, index), index
+            return self.check(self.conn.execute(stored).scalar_one()), SEQUENCED, None
+        return entry, anchor_stage(self.conn, self.view.log.id, index), index
+
+    def published(self) -> tuple[LeafIndex, bytes]:
+        """Index and entry; raises NotSequencedError until it is published, CorruptLogError for another's entry."""
+        index = self.view.index_of(self.row.record)
+        return index, self.check(self.view.entry(index))
+
+    def check(self, entry: bytes) -> bytes:
+        """Return the record's entry; raises CorruptLogError when it is another's."""
+        claim = parse_entry(entry).claim
+        if (claim.id, claim.kind, claim.log) != (self.row.id, self.row.kind, self.view.log.origin):
+            raise CorruptLogError(log_id=self.view.log.id, problem="a record has another's entry")
+        return entry
 
 
 def _proof(view: LogView, index: LeafIndex, checkpoint: PublishedCheckpoint) -> TlogProof:

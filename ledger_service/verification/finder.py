@@ -96,7 +96,7 @@ class Finder:
         for a cursor that is none of this organization's records, and KeyUnavailableError when a reference is
         asked for and the organization's key does not open.
         """
-        with self._database.read() as conn:
+        with self._database.look() as conn:
             after = None
             if cursor is not None:
                 after = find_position(conn, org_id, cursor)

@@ -102,7 +102,7 @@ class Judge:
             return _NOBODY, Trust(())
 
     def _documents(self, origin: Origin) -> tuple[Policy, Trust]:
-        with self._database.read() as conn:
+        with self._database.look() as conn:
             log = find_log(conn, origin)
             anchors = trusted_anchors(conn, log.id)
         keys = self._issuer_keys(log)

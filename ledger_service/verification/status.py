@@ -24,7 +24,7 @@ from ledger_service.proofs.status import (
 )
 from ledger_service.proofs.types import LeafIndex
 from ledger_service.records.pointing import change_of
-from ledger_service.records.tables import status_changes
+from ledger_service.records.tables import outbox, record_pointers, status_changes
 from ledger_service.storage.metadata import to_instant
 
 if TYPE_CHECKING:
@@ -89,35 +89,58 @@ def published_changes(
 ) -> tuple[StatusChange, ...]:
     """The changes of a record's status that the published log holds, oldest first.
 
-    Rows only say which entries to read: each change is read again from its entry, and raises CorruptLogError
-    if the row says something else. `known` is the time of the first checkpoint over the entry.
+    Every entry that points at the record is read, and must say what is stored as a change: a row that is gone
+    hides nothing. Raises CorruptLogError. `known` is the time of the first checkpoint over the entry.
     """
-    rows = conn.execute(_CHANGES, {"record": record, "log": view.log.id, "size": view.size})
-    return tuple(_read_change(row, view, kinds) for row in rows)
+    changes: list[StatusChange] = []
+    for row in conn.execute(_POINTING, {"record": record}):
+        if row.waits is not None:
+            continue
+        if row.entry is None or row.log_id != view.log.id or row.idx >= view.end:
+            raise CorruptLogError(log_id=view.log.id, problem="an entry that points at a record is gone")
+        if row.idx < view.size:
+            changes += _read_change(row, view, kinds, state=changes[-1].state if changes else ACTIVE)
+    return tuple(changes)
 
 
-_CHANGES: Final = (
-    select(status_changes, log_entries.c.idx, log_entries.c.entry)
-    .join(log_entries, log_entries.c.record == status_changes.c.explanation)
-    .where(
-        status_changes.c.record == bindparam("record"),
-        log_entries.c.log_id == bindparam("log"),
-        log_entries.c.idx < bindparam("size"),
-    )
-    .order_by(log_entries.c.idx)
+# Numbers of records ascend in a log, so this is the log's order as well.
+_POINTING: Final = (
+    select(record_pointers.c.target, outbox.c.record.label("waits"))
+    .add_columns(log_entries.c.log_id, log_entries.c.idx, log_entries.c.entry)
+    .add_columns(status_changes.c.record, status_changes.c.state, status_changes.c.reason)
+    .add_columns(status_changes.c.since)
+    .outerjoin(outbox, outbox.c.record == record_pointers.c.record)
+    .outerjoin(log_entries, log_entries.c.record == record_pointers.c.record)
+    .outerjoin(status_changes, status_changes.c.explanation == record_pointers.c.record)
+    .where(record_pointers.c.target == bindparam("record"))
+    .order_by(record_pointers.c.record)
 )
 
 
-def _read_change(row: Row[Any], view: LogView, kinds: KindRegistry) -> StatusChange:
+def _read_change(
+    row: Row[Any], view: LogView, kinds: KindRegistry, *, state: str
+) -> tuple[StatusChange, ...]:
+    """The change that an entry makes of a record in this state: one, or none."""
     entry = parse_entry(row.entry)
     change = change_of(entry.claim, kinds.get(entry.claim.kind), accepted=entry.accepted)
+    stored = (row.record, row.state, row.reason, row.since)
     if change is None:
-        raise CorruptLogError(
-            log_id=view.log.id, index=row.idx, problem="a status change is not in its entry"
-        )
-    pointer, effect, since = change
-    said = (view.index_of(row.record), effect.state, effect.reason, to_instant(since))
-    if said != (pointer.index, row.state, row.reason, row.since):
+        said: tuple[object, ...] = (None, None, None, None)
+    else:
+        pointer, effect, since = change
+        if pointer.index != view.index_of(row.target):
+            raise CorruptLogError(log_id=view.log.id, index=row.idx, problem="a pointer is not its entry's")
+        said = (row.target, effect.state, effect.reason, to_instant(since))
+        # What a correction replaces is superseded already when its replacement says so too.
+        if (
+            row.state is None
+            and (state, effect.state) == ("superseded", "superseded")
+            and entry.claim.previous
+        ):
+            return ()
+    if said != stored:
         raise CorruptLogError(log_id=view.log.id, index=row.idx, problem="a status change is not its entry's")
+    if change is None:
+        return ()
     known = datetime.fromtimestamp(view.first_checkpoint_covering(row.idx).timestamp, UTC)
-    return StatusChange(effect.state, since, known, effect.reason, LeafIndex(row.idx))
+    return (StatusChange(effect.state, since, known, effect.reason, LeafIndex(row.idx)),)

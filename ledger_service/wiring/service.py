@@ -158,7 +158,7 @@ class Service:
         known = self._remembered.get((org_id, collection))
         if known is not None and now < known[1]:
             return known[0]
-        with self.database.read() as conn:
+        with self.database.look() as conn:
             found = find_collection(conn, org_id, collection)
         self._remembered[org_id, collection] = (found, now + _REMEMBERED_FOR)
         return found
@@ -246,7 +246,7 @@ class Service:
         refusal = NotReadyError() if self.keeper is None else self.keeper.refusal
         reasons = () if refusal is None else (f"{refusal.text} [{refusal.code}]",)
         notes = [f"{alarm.code}: {alarm.subject}: {alarm.detail}" for alarm in self.alarms.open()]
-        with self.database.read() as conn:
+        with self.database.look() as conn:
             behind, lagging = count_waiting(conn), count_lagging_keys(conn)
             moving = count_moving(conn)
         if behind:

@@ -7,16 +7,18 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 
 from ledger_service.errors import (
     BadRequestError,
+    CorruptLogError,
     IdempotencyConflictError,
     NotFoundError,
     NotSequencedError,
     PayloadMissingError,
 )
 from ledger_service.log.ledger_thread import LedgerThread
+from ledger_service.log.tables import log_entries
 from ledger_service.marketplace.purchases import PURCHASE
 from ledger_service.proofs.acceptance import check_acceptance
 from ledger_service.proofs.entry import Pointer, parse_entry
@@ -259,3 +261,29 @@ def test_a_record_before_its_checkpoint_has_no_proof(tmp_path: Path) -> None:
         with pytest.raises(NotSequencedError):
             resting.archive.disclosed_evidence(outcome.id, names=None, org_id=log.org_id)
         assert resting.archive.payload(outcome.id, org_id=log.org_id)["order_number"] == "waits"
+
+
+def test_another_s_entry_is_not_given_out(service: Service) -> None:
+    """Two records whose entries were exchanged: nobody gets the one's entry, proof or fields under the other's id."""
+    made = [record(service, f"exchanged-{n}").id for n in range(2)]
+    shop = service.organizations.find("shop").id
+    before = [service.archive.evidence(each) for each in made]
+    with service.database.read() as conn:
+        one, other = [find_record(conn, each).record for each in made]
+    _renumber(service, (one, -1), (other, one), (-1, other))
+    for each in made:
+        for question in (service.archive.state, service.archive.evidence):
+            with pytest.raises(CorruptLogError):
+                question(each)
+        for own in (service.archive.receipt, service.archive.payload):
+            with pytest.raises(CorruptLogError):
+                own(each, org_id=shop)
+    _renumber(service, (one, -1), (other, one), (-1, other))
+    assert [service.archive.evidence(each) for each in made] == before
+
+
+def _renumber(service: Service, *changes: tuple[int, int]) -> None:
+    """Give entries to other records, one after the other."""
+    with service.database.write("log.assign") as conn:
+        for before, after in changes:
+            conn.execute(update(log_entries).where(log_entries.c.record == before).values(record=after))

@@ -6,12 +6,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import delete, insert, select, update
 
-from ledger_service.errors import CorruptLogError
+from ledger_service.errors import CorruptLogError, LedgerError
 from ledger_service.log.auditor import audit
+from ledger_service.log.tables import log_entries
+from ledger_service.proofs.canonical import encode_base64url
 from ledger_service.proofs.evidence import parse_evidence
-from ledger_service.records.tables import record_pointers, status_changes
+from ledger_service.records.tables import record_pointers, records, status_changes
 from ledger_service.wiring.kinds import KINDS
 from tests.support.small_ledger import SetClock, small_ledger
 from tests.support.status_histories import Histories
@@ -100,3 +102,26 @@ def test_an_altered_change_is_never_stated(few: Histories) -> None:
         conn.execute(update(status_changes).values(reason="goodwill"))
     with pytest.raises(CorruptLogError):
         few.evidence(changed)
+
+
+def test_no_single_missing_row_hides_a_change(few: Histories) -> None:
+    """Row by row: without it the record's evidence is refused, as long as anything else tells of the change."""
+    changed = [each for each in few.all if each.state != "active"]
+    before = {each.id: few.archive.evidence(each.id) for each in changed}
+    with few.ledger.database.read() as conn:
+        explanations = conn.execute(select(status_changes.c.explanation)).scalars().all()
+    for table, column in ((status_changes, "explanation"), (log_entries, "record")):
+        for number in explanations:
+            with few.ledger.database.read() as conn:
+                row = conn.execute(select(table).where(table.c[column] == number)).one()
+                record = conn.execute(
+                    select(status_changes.c.record).where(status_changes.c.explanation == number)
+                ).scalar_one()
+                rid = conn.execute(select(records.c.rid).where(records.c.id == record)).scalar_one()
+            with few.ledger.database.write("log.assign") as conn:
+                conn.execute(delete(table).where(table.c[column] == number))
+            with pytest.raises(LedgerError):
+                few.archive.evidence(encode_base64url(rid))
+            with few.ledger.database.write("log.assign") as conn:
+                conn.execute(insert(table).values(row._asdict()))
+    assert {each.id: few.archive.evidence(each.id) for each in changed} == before
