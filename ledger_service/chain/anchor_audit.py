@@ -65,17 +65,17 @@ class AnchorAudit:
         self._confirmations = confirmations
         self._now = now
 
-    def run(self, publisher: PublisherAccount) -> None:
-        """Audit contracts, anchors and transactions. Raises what reading the chain raises."""
+    def run(self, accounts: Mapping[bytes, PublisherAccount | None]) -> None:
+        """Audit contracts, anchors and transactions of these `accounts`. Raises what reading the chain raises."""
         wanted = select(chain_contracts).where(chain_contracts.c.chain == self._chain.row)
         for row in self._conn.execute(wanted.order_by(chain_contracts.c.id)).all():
             where = f"{row.kind} 0x{bytes(row.address).hex()}"
             with self._report.looking_at(where):
-                self._audit_contract(row, where, opener=publisher.address)
-        self._audit_actions(publisher)
+                self._audit_contract(row, where, openers=tuple(accounts))
+        self._audit_actions(accounts)
         self._look.confirm()
 
-    def _audit_contract(self, row: Row[Any], where: str, *, opener: bytes) -> None:
+    def _audit_contract(self, row: Row[Any], where: str, *, openers: Sequence[bytes]) -> None:
         self._report.looked_at["contracts"] += 1
         if row.code_hash is None:
             return
@@ -85,7 +85,11 @@ class AnchorAudit:
         if block_hash is not None and not (number and self._look.holds(number, block_hash)):
             self._report.add("contract_block", where, "the chain has no such block of its deployment")
         contract = CheckpointLogContract(self._node, self._artifacts[row.kind], address=row.address)
-        opened = {each.origin: each.log_id for each in contract.logs_opened(opener, at=self._look.head)}
+        opened = {
+            each.origin: each.log_id
+            for opener in openers
+            for each in contract.logs_opened(opener, at=self._look.head)
+        }
         heads = {head.log: head for head in self._source.heads()}
         stored = select(chain_logs.c.log, chain_logs.c.log_id).where(chain_logs.c.contract == row.id)
         known: dict[int, bytes] = {each.log: each.log_id for each in self._conn.execute(stored)}
@@ -181,25 +185,30 @@ class AnchorAudit:
         if state is None or 0 < state.time < self._now - PATIENCE_S:
             self._report.add("contract_log", where, words)
 
-    def _audit_actions(self, publisher: PublisherAccount) -> None:
+    def _audit_actions(self, accounts: Mapping[bytes, PublisherAccount | None]) -> None:
         """Signing is deterministic: what was signed for an action is signed again and compared."""
         wanted = select(chain_actions).where(chain_actions.c.chain == self._chain.row)
         for row in self._conn.execute(wanted.order_by(chain_actions.c.nonce)).all():
             where = f"transaction {row.nonce} of 0x{bytes(row.sender).hex()}"
             self._report.looked_at["transactions"] += 1
             with self._report.looking_at(where):
-                self._audit_action(row, where, publisher)
+                self._audit_action(row, where, accounts)
 
-    def _audit_action(self, row: Row[Any], where: str, publisher: PublisherAccount) -> None:
+    def _audit_action(
+        self, row: Row[Any], where: str, accounts: Mapping[bytes, PublisherAccount | None]
+    ) -> None:
         signed = select(chain_transactions).where(chain_transactions.c.action == row.id)
         variants = self._conn.execute(signed).all()
+        if row.sender not in accounts:
+            self._report.add("transaction_differs", where, "its sender never was the publisher")
+        account = accounts.get(row.sender)
         if not variants:
             self._report.add("transaction_missing", where, "nothing is stored of what was signed")
         for each in variants:
             again = None
-            if row.sender == publisher.address:
-                again = publisher.sign(
-                    Call(row.receiver, row.calldata),
+            if account is not None:
+                again = account.sign(
+                    Call(row.receiver, row.calldata, int.from_bytes(row.value or b"")),
                     chain_id=self._chain.identity.chain_id,
                     nonce=row.nonce,
                     gas=each.gas,

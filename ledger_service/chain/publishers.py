@@ -41,7 +41,12 @@ class Publishers:
 
     present: Publisher
     following: Publisher | None
-    everybody: tuple[bytes, ...]
+    named: tuple[Publisher, ...]
+
+    @property
+    def everybody(self) -> tuple[bytes, ...]:
+        """The addresses of all of them."""
+        return tuple(each.address for each in self.named)
 
 
 def read_publishers(db: Database, chain: int | None, *, first: Callable[[], bytes]) -> Publishers:
@@ -54,15 +59,15 @@ def read_publishers(db: Database, chain: int | None, *, first: Callable[[], byte
         rows = conn.execute(query).all()
     if not rows:
         present = Publisher(first(), FIRST_KEY)
-        return Publishers(present, None, (present.address,))
+        return Publishers(present, None, (present,))
     present, following = Publisher(bytes(rows[0].address), rows[0].key), None
-    for row in rows:
-        named = Publisher(bytes(row.address), row.key)
+    named = tuple(Publisher(bytes(row.address), row.key) for row in rows)
+    for row, each in zip(rows, named, strict=True):
         if row.since is None:
-            following = named
+            following = each
         else:
-            present = named
-    return Publishers(present, following, tuple(bytes(row.address) for row in rows))
+            present = each
+    return Publishers(present, following, named)
 
 
 def name_publisher(

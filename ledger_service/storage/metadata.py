@@ -7,16 +7,9 @@ order them, neither can attach a time zone to them, and rows can be inserted wit
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, Text
-
-from ledger_service.errors import DamagedDataError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sqlalchemy import Dialect
 
 metadata: Final = MetaData(
     naming_convention={
@@ -36,23 +29,6 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
-class StoredBytes(LargeBinary):
-    """Bytes that must be read back as bytes: an altered row of SQLite may hold a number there."""
-
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[object], bytes | None]:
-        """Return what checks a value as it comes from the driver."""
-        del dialect, coltype
-        return _check_bytes
-
-
-def _check_bytes(value: object) -> bytes | None:
-    if value is None or type(value) is bytes:
-        return value
-    if isinstance(value, memoryview | bytearray):
-        return bytes(value)
-    raise DamagedDataError(found=type(value).__name__)
-
-
 def row_id(name: str = "id") -> Column[int]:
     """Return a primary key that the database counts up by itself.
 
@@ -69,7 +45,7 @@ def integer(name: str, *args: Any, **options: Any) -> Column[int]:
 
 def blob(name: str, *args: Any, **options: Any) -> Column[bytes]:
     """Return a column of bytes, not null unless told."""
-    return Column(name, StoredBytes(), *args, **{"nullable": False, **options})
+    return Column(name, LargeBinary(), *args, **{"nullable": False, **options})
 
 
 def text(name: str, *args: Any, **options: Any) -> Column[str]:

@@ -13,8 +13,9 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
 
-from ledger_service.errors import StorageBusyError, UnsafeStorageError
+from ledger_service.errors import StorageBusyError, StorageError, UnsafeStorageError
 from ledger_service.storage.fair_lock import FairLock
+from ledger_service.storage.faults import classify_error
 from ledger_service.storage.filesystem import check_local, sync_directory
 
 if TYPE_CHECKING:
@@ -190,6 +191,9 @@ def _settle(file: SqliteFile) -> None:
         (journal,) = conn.execute(f"PRAGMA journal_mode={file.journal}").fetchone()
         if journal != file.journal:
             raise UnsafeStorageError(f"SQLite keeps the journal {journal!r} instead of {file.journal!r}.")
+    except file.driver.Error as error:
+        kind = classify_error(error) or StorageError
+        raise kind(f"{file.path.name} cannot be opened: {error}.", file=file.path.name) from error
     finally:
         conn.close()
 

@@ -21,7 +21,7 @@ from ledger_service.chain.rpc import JsonRpc
 from ledger_service.chain.status_audit import audit_states
 from ledger_service.chain.status_store import StatusStore
 from ledger_service.chain.stored_logs import StoredLogs
-from ledger_service.errors import ChainError, ChainUnavailableError, RollbackDetectedError
+from ledger_service.errors import ChainError, ChainUnavailableError, KeyFileError, RollbackDetectedError
 from ledger_service.wiring.installation import (
     chain_file,
     chain_url,
@@ -34,6 +34,7 @@ from ledger_service.wiring.keeper import Keeper
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ledger_service.chain.account import PublisherAccount
     from ledger_service.clock import Clock
     from ledger_service.config import Settings
     from ledger_service.errors import LedgerError
@@ -189,6 +190,7 @@ def _audit_node(
             overdue=clock.now().timestamp() - PATIENCE_S,
         )
     with report.looking_at("anchors"), database.read() as conn:
+        accounts = _load_accounts(report, settings, database, chain.row)
         AnchorAudit(
             report,
             conn,
@@ -198,7 +200,28 @@ def _audit_node(
             artifacts=artifacts,
             confirmations=settings.needed_confirmations,
             now=clock.now().timestamp(),
-        ).run(load_publisher(settings, load_files(settings)))
+        ).run(accounts)
+
+
+def _load_accounts(
+    report: AuditReport, settings: Settings, database: Database, chain: int
+) -> dict[bytes, PublisherAccount | None]:
+    """Every account that ever published, by its address; without its key where that was put away since."""
+    load = publisher_accounts(settings, load_files(settings))
+    known = read_publishers(database, chain, first=lambda: load(FIRST_KEY).address)
+    accounts: dict[bytes, PublisherAccount | None] = dict.fromkeys(known.everybody)
+    for each in known.named:
+        where = f"the key of publisher 0x{each.address.hex()}"
+        try:
+            account = load(each.key)
+        except KeyFileError:
+            if each in {known.present, known.following}:
+                raise
+            continue
+        if account.address != each.address:
+            report.add("key_differs", where, "it is another account's")
+        accounts[each.address] = account
+    return accounts
 
 
 def _check_planned(database: Database, node: Node, account: bytes) -> None:

@@ -11,14 +11,16 @@ from ledger_service.chain.anchor_store import PUBLISHED
 from ledger_service.chain.guard import Marks, parse_marks
 from ledger_service.chain.tables import anchors, chain_contracts
 from ledger_service.log.audit_kept import compare, seen_before
-from ledger_service.log.directory import all_logs
+from ledger_service.log.directory import all_logs, find_log
+from ledger_service.log.eras import EraKeys
 from ledger_service.log.reader import view_log
+from ledger_service.log.tables import logs
 from ledger_service.proofs.audit_report import KeptRows
 from ledger_service.proofs.types import Origin
 from ledger_service.records.erasure import ERASURE
 from ledger_service.records.tables import idempotency_keys, records
 from ledger_service.verification.log_signers import LogSigners
-from ledger_service.wiring.installation import erasure_register, guard_file, load_files, load_publisher
+from ledger_service.wiring.installation import erasure_register, guard_file, load_files
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -54,22 +56,27 @@ def audit_files(service: Service, report: AuditReport, history: History) -> None
 def _audit_keys(service: Service, report: AuditReport) -> None:
     files = load_files(service.settings)
     signers = LogSigners(files, max_delay_s=0)
-    for log in service.logs.logs():
+    for log, era in [(each, era) for each in service.logs.logs() for era in each.eras]:
         with report.looking_at(f"signing keys of {log.origin}"):
             report.looked_at["signing keys"] += 1
-            if signers.of(log.origin).vkeys != log.vkeys:
+            keys = signers.of(log.origin, era.number).keys
+            if keys != EraKeys(era.vkeys, era.status or keys.status, era.acceptance or keys.acceptance):
                 report.add(
-                    "key_differs", f"signing keys of {log.origin}", "they are not those of the log's opening"
+                    "key_differs", f"signing keys of {log.origin}", "they are not those that the log names"
                 )
-    with report.looking_at("the publisher's key"):
-        load_publisher(service.settings, files)
+    with service.database.read() as conn:
+        for origin, era in conn.execute(select(logs.c.origin, logs.c.era)):
+            if era != find_log(conn, origin).era.number:
+                report.add(
+                    "key_differs", f"signing keys of {origin}", f"era {era} is none that the log tells of"
+                )
 
 
 def _audit_guard(service: Service, conn: Connection, report: AuditReport) -> None:
     """Compare the guard with the logs. The service raises it before it anchors, so it is read before and after."""
     path = guard_file(service.settings)
     before = parse_marks(path.read_bytes()) if path.exists() else Marks()
-    logs = {log.origin: log for log in all_logs(conn)}
+    kept = {log.origin: log for log in all_logs(conn)}
     anchored = conn.execute(_ANCHORED).all()
     if not path.exists():
         if anchored:
@@ -79,14 +86,14 @@ def _audit_guard(service: Service, conn: Connection, report: AuditReport) -> Non
         return
     report.looked_at["guard marks"] = len(before.logs)
     for origin, (size, root) in before.logs.items():
-        log = logs.get(Origin(origin))
+        log = kept.get(Origin(origin))
         view = None if log is None else view_log(conn, log)
         if view is None or view.size < size:
             report.add("rolled_back", origin, f"{size} entries were published, and fewer are here")
         elif view.root_at(size) != root:
             report.add("rolled_back", origin, f"another tree of {size} entries was published")
     after = parse_marks(path.read_bytes())
-    origins = {log.id: log.origin for log in logs.values()}
+    origins = {log.id: log.origin for log in kept.values()}
     for row in anchored:
         if after.logs.get(origins.get(row.log, ""), (0, b""))[0] < row.size:
             report.add(

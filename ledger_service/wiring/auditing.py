@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from ledger_service.accounts.audit import audit_accounts
 from ledger_service.accounts.tables import account_events, api_keys, organizations
 from ledger_service.chain.head_signer import check_eip712_line
-from ledger_service.chain.tables import anchor_sightings, anchors, chain_transactions, chains
+from ledger_service.chain.tables import anchor_sightings, anchors, chain_transactions, chains, publishers
 from ledger_service.errors import LedgerError
 from ledger_service.log.audit_kept import Kept, audit_kept
 from ledger_service.log.audit_reports import (
@@ -38,8 +38,9 @@ _KEPT: Final = (
     Kept("organizations", organizations, _ACCOUNT),
     Kept("api_keys", api_keys, _KEY),
     Kept("account_events", account_events, ("id", "at", "org", "action", "subject")),
-    Kept("logs", logs, tuple(logs.c.keys())),
+    Kept("logs", logs, ("id", "origin", "org_id", "org", "collection", "kinds", "vkeys", "created")),
     Kept("chains", chains, tuple(chains.c.keys())),
+    Kept("publishers", publishers, ("id", "chain", "address", "key", "named")),
     Kept("chain_transactions", chain_transactions, tuple(chain_transactions.c.keys())),
     Kept("anchors", anchors, ("id", "contract", "log", "size", "root", "planned")),
     Kept(

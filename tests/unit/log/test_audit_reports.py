@@ -112,7 +112,14 @@ def test_rows_that_never_change_are_held_against_the_last_report(ledger: SmallLe
     """A kept row that was changed since the last report is found and dated by it; a new row is no change."""
     seen = audited(ledger)
     with ledger.database.write("log.open") as conn:
-        row = {**dict.fromkeys(logs.c.keys(), ""), "id": 2, "origin": "o/2", "org_id": 1, "created": 0}
+        row = {
+            **dict.fromkeys(logs.c.keys(), ""),
+            "id": 2,
+            "origin": "o/2",
+            "org_id": 1,
+            "created": 0,
+            "era": 0,
+        }
         conn.execute(insert(logs).values(row))
     assert "kept_changed" not in {each.code for each in audited(ledger).findings}
     with ledger.database.write("log.open") as conn:

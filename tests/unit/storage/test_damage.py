@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -33,14 +34,12 @@ def database(tmp_path: Path) -> Iterator[Database]:
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE things SET content=9223372036854775807",
-        "UPDATE things SET content='text'",
         "UPDATE things SET words=CAST(x'ff' AS TEXT)",
         "ALTER TABLE things RENAME COLUMN words TO wards",
     ],
 )
-def test_values_of_another_type_are_damage(database: Database, statement: str) -> None:
-    """A number or text in the place of bytes, text that is none, a column of another name: all the same error."""
+def test_what_the_driver_refuses_is_damage(database: Database, statement: str) -> None:
+    """Text that is none, a column of another name: the same error, and writing goes on."""
     with database.write("storage.migrate") as conn:
         conn.execute(text(statement))
     with pytest.raises(DamagedDataError), database.look() as conn:
@@ -67,4 +66,23 @@ def test_other_errors_of_ours_pass(database: Database, tmp_path: Path) -> None:
     content[4096:] = bytes(255 for _ in content[4096:])
     (tmp_path / "things.db").write_bytes(content)
     with pytest.raises(StorageFatalError), database.look() as conn:
+        conn.execute(select(THINGS)).all()
+
+
+@pytest.mark.parametrize("size", [60, 2_000])
+def test_a_file_that_is_no_database_any_more_is_not_opened(
+    database: Database, tmp_path: Path, size: int
+) -> None:
+    """Cut off in its header or in the page behind it: a typed error says so."""
+    database.flush_journal()
+    database.close()
+    content = (tmp_path / "things.db").read_bytes()
+    (tmp_path / "cut.db").write_bytes(content[:size])
+    (tmp_path / "cut.db").chmod(0o600)
+    with pytest.raises(StorageFatalError):
+        _read_all(f"sqlite:///{tmp_path / 'cut.db'}")
+
+
+def _read_all(url: str) -> None:
+    with closing(Database.open(url, reserve_bytes=0)) as database, database.look() as conn:
         conn.execute(select(THINGS)).all()
