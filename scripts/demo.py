@@ -35,14 +35,13 @@ def main() -> None:
     """Run the demo; with --exit stop the server at the end."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--exit", action="store_true", help="stop the server at the end")
-    parser.add_argument(
-        "--rows", type=int, default=None, help="record only so many purchases and completions"
-    )
+    parser.add_argument("--rows", type=int, help="record only so many purchases and completions")
     parser.add_argument("--folder", type=Path, default=HERE, help="made anew: ledger, keys, evidence")
     options = parser.parse_args()
     shutil.rmtree(options.folder, ignore_errors=True)
     options.folder.mkdir(mode=0o700)
     started = time.perf_counter()
+    end_on_signals()
     service = DemoService(options.folder)
     try:
         say(f"A new ledger in {options.folder} for {len(ORGANIZATIONS)} organizations ...")
@@ -77,7 +76,7 @@ def tell(service: DemoService, limit: int | None) -> None:
         demo_checks.show_anchor(service, org, collection)
     service.export_trust(LOGS)
     say(
-        "\nVerified online (POST /v1/verify: the server asks its node) and offline (python -m ledger_service.proofs):"
+        "\nVerified online (POST /v1/verify: the server asks its node), offline (python -m ledger_service.proofs):"
     )
     samples = [(ORG, order) for order in orders[:: max(1, len(orders) // 5)][:5]]
     samples += [(SCHOOL, results[-1]), *((file.org, files[file.name]) for file in FILES)]
@@ -91,8 +90,7 @@ def tell(service: DemoService, limit: int | None) -> None:
     demo_changes.correct(service, results[CORRECTED], completions[CORRECTED])
     demo_changes.erase(service, orders[FORGOTTEN], purchases[FORGOTTEN]["buyer"])
     demo_damage.damage_three(service, orders[UNTOUCHED])
-    weather = service.folder / WEATHER.org / WEATHER.name
-    shutil.copy(FOLDER / WEATHER.name, weather)
+    weather = Path(shutil.copy(FOLDER / WEATHER.name, service.folder / WEATHER.org / WEATHER.name))
     demo_checks.suggest(service, revoked=results[REVOKED], file=weather, record=files[WEATHER.name])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import http.client
 import json
+import signal
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -13,6 +14,12 @@ SCHOOL = "open-university"
 
 # At once, so that a watcher sees progress.
 say = functools.partial(print, flush=True)
+
+
+def end_on_signals() -> None:
+    """End on Ctrl-C and SIGTERM, also where a shell lets what it starts in the background ignore Ctrl-C."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
 
 
 class Answer(NamedTuple):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 CONTRACTS = {**DEPLOYED, "Rfc9162Harness": "contracts/test/Rfc9162Harness.sol"}
 PROOF_SUITES = ("rfc9162_sweep", "rfc9162", "sha256", "publish")
-SUITES = ("publish", "open", "retire", "status", "sha256")
+SUITES = ("publish", "open", "rotate", "retire", "status", "sha256")
 LOADED_ONCE = conftest  # and the EVM with it, in the process from which each mutant's is forked
 ORIGINAL = read_sources(*CONTRACTS.values())
 
