@@ -11,7 +11,7 @@ from pathlib import Path
 from scripts import demo_changes, demo_checks, demo_damage
 from scripts.agency_files import EMPLOYMENT, FILES, FOLDER, WEATHER
 from scripts.cdnow import read_purchases
-from scripts.demo_calls import ORG, SCHOOL, say
+from scripts.demo_calls import ORG, SCHOOL, end_on_signals, say
 from scripts.demo_recording import record_files, record_in_bulk, record_singly
 from scripts.demo_service import SHOP, DemoService
 from scripts.oulad import read_completions
