@@ -140,8 +140,10 @@ class LedgerMachine(RuleBasedStateMachine):
         """Repeat an earlier write under its key, with its body or with another one."""
         key, write = self.sent[-1 - pick % len(self.sent)]
         if body == "other":
-            other = {"": "", "active": "revoked"}.get(write.state, "active")
-            write = replace(write, amount=write.amount + 1, state=other)
+            if write.verb == "status":
+                write = replace(write, state="active" if write.state != "active" else "revoked")
+            else:
+                write = replace(write, amount=write.amount + 1)
         self._write(f"retry, {body} body", key, write)
 
     @rule(
