@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, true
 
 from ledger_service.proofs.audit_report import KeptRows
 from ledger_service.storage.metadata import to_instant
@@ -18,7 +18,7 @@ from ledger_service.storage.metadata import to_instant
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sqlalchemy import Connection, Table
+    from sqlalchemy import ColumnElement, Connection, Table
 
     from ledger_service.log.audit_reports import History
     from ledger_service.log.findings import AuditReport
@@ -26,11 +26,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The columns of a table, its number `id` first, that never change; rows are added at the end only."""
+    """The columns of a table, its number first, that never change; rows are added at the end only.
+
+    `within` chooses the rows where each log numbers its own.
+    """
 
     name: str
     table: Table
     columns: tuple[str, ...]
+    within: ColumnElement[bool] | None = None
 
 
 def audit_kept(conn: Connection, kept: Iterable[Kept], report: AuditReport, *, history: History) -> None:
@@ -62,9 +66,10 @@ def seen_before(history: History, name: str) -> tuple[KeptRows, int] | None:
 def digest_rows(conn: Connection, kept: Kept, through: int | None) -> KeptRows:
     """The digest of the rows up to number `through`, or of all."""
     number = kept.table.c[kept.columns[0]]
+    within = true() if kept.within is None else kept.within
     if through is None:
-        through = int(conn.execute(select(func.coalesce(func.max(number), 0))).scalar_one())
-    wanted = select(*[kept.table.c[name] for name in kept.columns]).where(number <= through)
+        through = int(conn.execute(select(func.coalesce(func.max(number), 0)).where(within)).scalar_one())
+    wanted = select(*[kept.table.c[name] for name in kept.columns]).where(number <= through, within)
     digest = sha256("\n".join(kept.columns).encode())
     for row in conn.execution_options(yield_per=1_000).execute(wanted.order_by(number)):
         for value in row:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from sqlalchemy import select
+
 from ledger_service.accounts.audit import audit_accounts
 from ledger_service.accounts.tables import account_events, api_keys, organizations
 from ledger_service.chain.head_signer import check_eip712_line
@@ -21,17 +23,22 @@ from ledger_service.log.audit_reports import (
     record,
 )
 from ledger_service.log.auditor import audit
-from ledger_service.log.tables import logs
+from ledger_service.log.tables import checkpoints, log_eras, logs
 from ledger_service.webhooks.audit import audit_endpoints
 from ledger_service.wiring.audit_files import audit_files
 from ledger_service.wiring.installation import load_files
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection
+
     from ledger_service.log.findings import AuditReport
     from ledger_service.proofs.audit_report import SignedReport
     from ledger_service.wiring.service import Service
 
 _ACCOUNT: Final = ("id", "slug", "name", "created")
+_ERA: Final = ("era", "from_size", "vkeys", "status_vkey", "acceptance_vkey", "began")
 _KEY: Final = ("id", "prefix", "org", "secret_sha256", "scopes", "label", "created", "expires")
 # What says nothing elsewhere of what it must be, and is never changed.
 _KEPT: Final = (
@@ -49,6 +56,14 @@ _KEPT: Final = (
         tuple(name for name in anchor_sightings.c.keys() if name != "lost"),  # noqa: SIM118  columns, not a dict
     ),
 )
+
+
+def _kept_of_logs(conn: Connection) -> Iterator[Kept]:
+    """What each log numbers by itself: a checkpoint that is missed belongs to no entry, and a receipt repeats it."""
+    for log in conn.execute(select(logs.c.id).order_by(logs.c.id)).scalars().all():
+        signed, eras = checkpoints.c.log_id == log, log_eras.c.log_id == log
+        yield Kept(f"checkpoints.{log}", checkpoints, ("size", "root", "timestamp", "note"), signed)
+        yield Kept(f"log_eras.{log}", log_eras, _ERA, eras)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,4 +131,5 @@ def _audit_rest(service: Service, report: AuditReport, history: History) -> None
             report.add("key_unsound", f"vault_keys id {number}", problem)
         audit_endpoints(conn, report, service.webhooks.endpoints)
         audit_kept(conn, _KEPT, report, history=history)
+        audit_kept(conn, _kept_of_logs(conn), report, history=history)
     audit_files(service, report, history)

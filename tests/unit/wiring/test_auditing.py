@@ -12,6 +12,7 @@ from ledger_service.accounts.tables import account_events, api_keys, organizatio
 from ledger_service.chain.guard import HighWaterGuard
 from ledger_service.chain.source import LogHead
 from ledger_service.errors import ChainUnavailableError
+from ledger_service.log.tables import checkpoints
 from ledger_service.vault.erasure_register import ErasureOrder
 from ledger_service.vault.tables import ERASED, vault_keys
 from ledger_service.webhooks.tables import webhook_endpoints, webhook_marks
@@ -72,6 +73,19 @@ def test_rows_beside_the_logs(service: Service, statement: Executable, expected:
     with service.database.write("accounts.write") as conn:
         conn.execute(statement)
     assert codes(service) == expected
+
+
+def test_a_checkpoint_between_others_is_missed(service: Service) -> None:
+    """What an audit saw signed is there for ever: one checkpoint of one log less is found, more are not missed."""
+    made = {"root": bytes(32), "timestamp": 1, "note": b"note"}
+    for size in range(1, 5):
+        with service.database.write("log.sign") as conn:
+            conn.execute(insert(checkpoints), [{"log_id": log, "size": size, **made} for log in (1, 2)])
+        assert "kept_changed" not in codes(service)
+    with service.database.write("log.sign") as conn:
+        conn.execute(delete(checkpoints).where(checkpoints.c.log_id == 2, checkpoints.c.size == 3))
+    found = [each for each in run_audit(service).report.findings if each.code == "kept_changed"]
+    assert [each.where for each in found] == ["checkpoints.2"]
 
 
 def test_what_happens_in_between_is_no_damage(service: Service) -> None:
