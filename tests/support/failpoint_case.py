@@ -159,6 +159,12 @@ def _suffer(case: Case, installation: Installation, outcome: Outcome) -> None:
         if hooks:
             installation.deliver_late("late")
             installation.hook("second-hook")
+        if case.name == "audit.record":
+            installation.audit("first-audit")
+        if case.name in ROTATING and not _was_reached(case, installation):
+            # Before anything was anchored there was no publisher to replace.
+            installation.rotate("second-rotate")
+            settle(installation, patience_s=15.0)
         outcome.reached = _was_reached(case, installation)
     else:
         outcome.reached = True
@@ -203,6 +209,7 @@ def _recover(case: Case, installation: Installation, outcome: Outcome) -> None:
     assert not missing, f"never answered after the fault: {sorted(missing)[:3]}"
     installation.moves = False
     _work(installation, "after")
+    assert installation.audit("after-audit"), "an audit after the fault is not recorded"
 
 
 def ask_again(installation: Installation, *, patience_s: float) -> set[str]:

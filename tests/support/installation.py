@@ -284,6 +284,11 @@ class Installation:
         self._say("rotate", (key, self.moves))
         return key in self._listen({key})
 
+    def audit(self, key: str) -> bool:
+        """Ask for an audit whose signed report is recorded; return whether that was answered well."""
+        self._say("audit", (key,))
+        return key in self._listen({key})
+
     def hook(self, key: str) -> None:
         """Ask to be told at an address where nobody listens, instead of the one before."""
         self._say("hook", (key, f"http://localhost:9/{key}"))

@@ -37,6 +37,7 @@ from ledger_service.webhooks.courier import Courier
 from ledger_service.webhooks.destinations import Reach
 from ledger_service.webhooks.outbox import Outbox
 from ledger_service.webhooks.sender import Sender
+from ledger_service.wiring.auditing import run_audit
 from ledger_service.wiring.build import build
 from ledger_service.wiring.events import configure_events
 from ledger_service.wiring.installation import (
@@ -246,6 +247,15 @@ class _Desk:
             address = "0x" + done.following.hex()
             JsonRpc(chain_url(settings)).ask("anvil_setBalance", address, hex(10**20))
             rotate_publisher(settings, clock=self._service.clock)
+
+    def _audit(self, key: str) -> None:
+        """Audit everything and record the signed report, as the command does beside a service."""
+        try:
+            recorded = run_audit(self._service)
+        except LedgerError:
+            self._say("done", (key, False))
+        else:
+            self._say("done", (key, recorded.unrecorded is None and recorded.note is not None))
 
     def _hook(self, key: str, url: str) -> None:
         """Register an endpoint in the place of those before it, as an organization would."""
