@@ -53,7 +53,9 @@ def main() -> int:
             table=table,
             notes=[f"- {count} of: {words}" for words, count in tally.findings.most_common()]
             or [
-                "Checked of each answer: status, media type, headers and schema; of each wrong request: its refusal."
+                "Checked of each answer: status, media type, headers and schema; of each wrong request: its refusal.",
+                "One paper was drawn before, since the first of a process loads what draws it. A read that took",
+                "over 2 s was asked again, in case the machine had been busy elsewhere.",
             ],
         ),
     )

@@ -44,6 +44,8 @@ def _populate(ledger: HttpLedger) -> Known:
         _post(ledger, "webhooks", {"url": f"http://localhost:9/{name}"}, name=name)["id"]
         for name in ("kept", "removed")
     )
+    # The first paper of a process loads what draws it, which takes as long as several papers.
+    assert ledger.get(f"/v1/records/{ids[0]}/paper").status == 200
     return Known(
         values={
             "org": ["shop"],

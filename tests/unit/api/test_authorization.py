@@ -82,7 +82,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A world of this test's own."""
     # So many bad keys from one address are otherwise not looked at any more.
     # A lease that lapsed while the machine was busy elsewhere would be taken again, and that is a change.
-    settings = settings_in(tmp_path_factory.mktemp("world"), SEAL_WORKERS="0", LEASE_S="60", **unlimited())
+    settings = settings_in(
+        tmp_path_factory.mktemp("world"), SEAL_WORKERS="0", LEASE_S="60", SEQUENCE_BOUND_S="60", **unlimited()
+    )
     install(settings)
     # Thousands of lines on the screen would take longer than what they tell of.
     with capture_logs(), build(settings) as service:
