@@ -185,7 +185,7 @@ def ask(
     if authorization is not None:
         headers["Authorization"] = authorization
     asked = {name: value for name, value in values.items() if name not in operation.in_path}
-    with _listening() as statements:
+    with heard_statements() as statements:
         reply = client.open(
             path,
             method=method or operation.method,
@@ -212,7 +212,7 @@ def _body(operation: Operation, has: Holdings) -> bytes | None:
 
 
 @contextmanager
-def _listening() -> Iterator[list[str]]:
+def heard_statements() -> Iterator[list[str]]:
     """The statements that this thread sends to a database meanwhile."""
     heard: list[str] = []
     here = threading.get_ident()

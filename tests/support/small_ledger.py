@@ -137,14 +137,14 @@ def small_ledger(
         database.close()
 
 
-def open_second_log(ledger: SmallLedger, origin: str = f"{ORIGIN}-2") -> LogRow:
-    """Another log of the same organization and collection."""
+def open_second_log(ledger: SmallLedger, origin: str = f"{ORIGIN}-2", *, org_id: int = ORG_ID) -> LogRow:
+    """Another log of the same collection, of the same organization or of one with another number."""
     keys = tuple(each.vkey for each in signers_in(ledger.directory)(Origin(origin)))
     return open_log(
         ledger.database,
         ledger.intake,
         LogOpening(Origin(origin), ORG, (ERASURE.name, PURCHASE.name), keys),
-        org_id=ORG_ID,
+        org_id=org_id,
         collection="purchases",
         clock=ledger.clock,
         entropy=os.urandom,

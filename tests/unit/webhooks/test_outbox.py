@@ -15,7 +15,7 @@ from ledger_service.errors import InjectedFaultError, StorageFatalError
 from ledger_service.storage import failpoints
 from ledger_service.vault.tables import vault_keys
 from ledger_service.webhooks.outbox import BACKOFF, GIVEN_UP_AFTER, KEPT_FOR
-from ledger_service.webhooks.tables import webhook_deliveries, webhook_endpoints
+from ledger_service.webhooks.tables import webhook_deliveries, webhook_endpoints, webhook_marks
 from tests.support.http_ledger import until
 from tests.support.small_ledger import open_second_log
 
@@ -71,6 +71,21 @@ def test_only_what_is_final_is_told(desk: Desk, receiver: WebhookReceiver) -> No
     desk.finalize(5)
     assert desk.courier.deliver_due() == 1
     assert (data_of(receiver.received[0])["first_index"], data_of(receiver.received[0])["size"]) == (2, 5)
+
+
+def test_an_endpoint_hears_of_its_own_organizations_logs_only(desk: Desk, receiver: WebhookReceiver) -> None:
+    """Another organization's log is neither told of nor remembered for it, before and after it was registered."""
+    other = open_second_log(desk.ledger, org_id=desk.org.id + 1)
+    desk.finalize(1)
+    desk.finalize(2, log=other.id)
+    desk.endpoints.register(desk.org, receiver.url)
+    with desk.ledger.database.read() as conn:
+        assert conn.execute(select(webhook_marks.c.log)).scalars().all() == [desk.ledger.log.id]
+    desk.finalize(3, log=other.id)
+    assert desk.courier.deliver_due() == 0
+    desk.finalize(4)
+    assert desk.courier.deliver_due() == 1
+    assert [data_of(each)["log"] for each in receiver.received] == [desk.ledger.log.origin]
 
 
 def test_each_log_is_told_of_apart(desk: Desk, receiver: WebhookReceiver) -> None:
