@@ -57,13 +57,15 @@ class StoredLogs:
         )
 
     def signed(self, log: int, *, head_key: bytes | None = None) -> SignedCheckpoint:
-        """Return a log's newest checkpoint, or the newest that the head key of this address signs.
+        """Return the newest checkpoint that the head key of this address signs.
 
-        Raises PolicyError if the log has no line 3, or never had this key.
+        Without an address it is for a contract that does not know the log yet, and then the newest key's that signed
+        one: right after a rotation that is the key before. Raises PolicyError if the log has no line 3, or never
+        had this key.
         """
         with self._reader.view_number(log) as view:
             eras = view.log.eras
-            place = len(eras) - 1 if head_key is None else _find_era(view.log, head_key)
+            place = _signing_era(eras, view.size) if head_key is None else _find_era(view.log, head_key)
             era = eras[place]
             # The first note of the size at which an era ends is its own; the next one may sign it again.
             checkpoint = view.checkpoint() if era.to_size is None else view.checkpoint_at(era.to_size)
@@ -126,6 +128,11 @@ class StoredLogs:
 def _record_at(log: int, index: int) -> ScalarSelect[int]:
     place = (log_entries.c.log_id == log, log_entries.c.idx == index)
     return select(log_entries.c.record).where(*place).scalar_subquery()
+
+
+def _signing_era(eras: Sequence[KeyEra], size: int) -> int:
+    """The place of the newest era that surely signed a checkpoint: its first one is larger than that it begins at."""
+    return max((place for place, era in enumerate(eras) if era.from_size < size), default=0)
 
 
 def _find_era(log: LogRow, head_key: bytes) -> int:

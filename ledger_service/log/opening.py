@@ -17,7 +17,7 @@ from ledger_service.proofs.merkle import leaf_hash
 from ledger_service.proofs.note import format_vkey
 from ledger_service.proofs.opening import OPENING_KIND, LogOpening, opening_claim
 from ledger_service.proofs.types import RecordId
-from ledger_service.records.preparation import ID_BYTES, Prepared
+from ledger_service.records.preparation import Prepared, draw_id
 from ledger_service.storage.metadata import to_instant
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def open_log(
     try:
         with database.write("log.open") as conn:
             row = _store_log(conn, opening, org_id=org_id, collection=collection, now=now)
-            intake.accept_within(conn, [_prepare_opening(opening, row, now=now, rid=entropy(ID_BYTES))])
+            intake.accept_within(conn, [_prepare_opening(opening, row, now=now, rid=draw_id(entropy))])
     except IntegrityError as error:
         raise LogExistsError(origin=opening.origin) from error
     return row

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from ledger_service.records.kinds import Kind, ParsedRecord
 
 ID_BYTES: Final = 16
+# The value that base64url writes as a hyphen (RFC 4648, table 2).
+_HYPHEN: Final = 62
 FINGERPRINT_BYTES: Final = 16
 # What stands in place of a fingerprint whose subject was erased: no body has it, and any is taken for the same.
 ERASED_FINGERPRINT: Final = bytes(FINGERPRINT_BYTES)
@@ -108,6 +110,14 @@ class Prepared(NamedTuple):
     token: WriteToken | None
 
 
+def draw_id(entropy: Callable[[int], bytes]) -> bytes:
+    """Draw the 16 bytes of a new id, whose text does not begin with a hyphen: commands take that for an option."""
+    while True:
+        rid = entropy(ID_BYTES)
+        if rid[0] >> 2 != _HYPHEN:
+            return rid
+
+
 def hash_key(key: str, *, keys: WriterKeys) -> bytes:
     """The keyed hash of an idempotency key."""
     return blind_index(keys.index_key, "idempotency", key)
@@ -182,7 +192,7 @@ class RecordMaker:
         `values` is what `encode_values` gives. Raises MalformedError for an entry that would be too large.
         """
         entropy = self._entropy
-        rid = entropy(ID_BYTES)
+        rid = draw_id(entropy)
         record_id = RecordId(encode_base64url(rid))
         opening = commitment = salt = sealed = None
         if self._kind.schema.private:

@@ -28,6 +28,7 @@ from ledger_service.records.preparation import (
     SealingKey,
     WriterKeys,
     WriteToken,
+    draw_id,
     encode_values,
     fingerprint,
     format_opening,
@@ -197,3 +198,9 @@ def test_opening_with_wrong_values_is_refused() -> None:
     """Values that are no object are refused even beside a good salt."""
     with pytest.raises(SealError):
         parse_opening(orjson.dumps({"salt": encode_base64url(bytes(32)), "values": []}))
+
+
+def test_no_id_begins_with_a_hyphen() -> None:
+    """Every id can be written after a command as it stands: what would look like an option is drawn again."""
+    drawn = iter([b"\xf8" + bytes(15), b"\xfb" + bytes(15), b"\xfc" + bytes(15)])
+    assert draw_id(lambda size: next(drawn)[:size]) == b"\xfc" + bytes(15)

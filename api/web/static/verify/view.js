@@ -97,7 +97,7 @@ function wide(made) {
   return made;
 }
 
-const fact = (name, value) => element("div", {}, element("dt", {}, name), element("dd", {}, value));
+const fact = (name, ...value) => element("div", {}, element("dt", {}, name), element("dd", {}, ...value));
 
 function fields({ public: open, fields: shown }) {
   const sorted = [...Object.entries(open), ...Object.entries(shown)].sort(([left], [right]) => (left < right ? -1 : 1));
@@ -138,7 +138,11 @@ export function drawServerWord({ record, verdict }) {
     { class: "facts" },
     fact(say("status"), word("status", record.status)),
     fact(say("stage"), word("stage", record.stage)),
-    fact(say("anchor"), `${word("outcome", anchoring.outcome)}. ${visible(anchoring.detail)}`),
+    fact(
+      say("anchor"),
+      `${word("outcome", anchoring.outcome)}. `,
+      element("span", { class: "fine", lang: "en" }, visible(anchoring.detail)),
+    ),
   );
   const section = element("section", { "aria-labelledby": "server-word" });
   section.append(
