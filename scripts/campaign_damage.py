@@ -44,7 +44,8 @@ def main() -> int:
     broken = [each for each in outcomes if each.broken]
     report = Report(
         title="Damage",
-        command=f"python -m scripts.campaign_damage --damages {options.damages} --seed {options.seed}",
+        command="python -m scripts.campaign_damage"
+        f" --damages {options.damages} --rows {options.rows} --seed {options.seed}",
         took_s=time.monotonic() - began,
         figures={
             "the ledger": f"{results[0][0]} records of every kind in three logs, anchored on the embedded chain",
