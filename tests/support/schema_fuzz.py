@@ -238,6 +238,8 @@ class Fuzzer:
                 # The machine may have done something else meanwhile. What only reads can be asked again.
                 response, took_s = self._call(case, headers)
         except requests.RequestException as error:
+            # Counted like an answer, so that a run against a dead service ends.
+            self.tally.count(label, 0, 0.0)
             self.tally.findings[f"{label}: no answer: {type(error).__name__}"] += 1
             return
         self.tally.count(label, response.status_code, took_s)
