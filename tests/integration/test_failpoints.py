@@ -35,17 +35,7 @@ def backends(postgres_cluster: PostgresCluster) -> Iterator[dict[str, Backend]]:
         yield {EMBEDDED: EmbeddedBackend(), ANVIL: AnvilBackend(postgres_cluster, node)}
 
 
-# A defect that is known and not mended: after a crash just before the switch to another publisher, anchoring does not
-# go on (seed 3662126760, kill-before). Logging and proofs do. `chain/README.md` says so.
-DEFECTS = {
-    "chain.switch-publisher": [pytest.mark.xfail(reason="anchoring stops after this crash", strict=False)]
-}
-
-
-@pytest.mark.parametrize(
-    ("backend", "name"),
-    [pytest.param(EMBEDDED, name, marks=DEFECTS.get(name, ())) for name in names_of(EMBEDDED)],
-)
+@pytest.mark.parametrize(("backend", "name"), [(EMBEDDED, name) for name in names_of(EMBEDDED)])
 def test_each_step_survives_a_fault(
     backends: dict[str, Backend], rng: Random, backend: str, name: str
 ) -> None:
@@ -57,11 +47,7 @@ def test_each_step_survives_a_fault(
 @pytest.mark.parametrize("action", ACTIONS)
 def test_faults_on_a_server_and_a_real_node(backends: dict[str, Backend], rng: Random, action: str) -> None:
     """On PostgreSQL and Anvil each kind of fault, at a step that is drawn, breaks nothing either."""
-    outcome = run_case(
-        draw_case(rng, rng.choice([each for each in names_of(ANVIL) if each not in DEFECTS]), action),
-        backends[ANVIL],
-        rng,
-    )
+    outcome = run_case(draw_case(rng, rng.choice(names_of(ANVIL)), action), backends[ANVIL], rng)
     assert outcome.problems == [], f"{outcome.case.text}\n{outcome.words}"
 
 

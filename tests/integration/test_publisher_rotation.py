@@ -224,6 +224,23 @@ def test_a_key_and_a_publisher_change_together(rig: AnchoringRig, anvil: Anvil) 
     assert state_of(rig).head_key_from == 7
 
 
+def test_a_key_that_is_replaced_after_the_hand_over_waits_for_the_next_publisher(
+    rig: AnchoringRig, anvil: Anvil
+) -> None:
+    """The old account asks nothing more of a log that it has handed over, so nothing keeps the next one waiting."""
+    rig.settle()
+    name_next(rig)
+    for _ in range(400):
+        rig.step()
+        if state_of(rig).publisher == rig.accounts[NEXT].address:
+            break
+    assert publishers(rig).following is not None
+    rig.paper.rotate()
+    move(rig, anvil=anvil)
+    check_moved(rig)
+    assert (state_of(rig).head_key_from, rig.actions("rotate")[-1].log) == (5, 1)
+
+
 @pytest.mark.parametrize(
     ("name", "action"),
     [
