@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 MOST_SENT = 150_000
+# What Core Web Vitals call good, summed over the page's whole life.
+MOST_SHIFT = 0.1
 CSV = """order_number,buyer,paid_at,channel,currency,items.0.sku,items.0.quantity,items.0.amount_minor,amount_minor
 W-1,customer-1,2026-11-01T10:15:00Z,web,EUR,CD-7,1,1250,1250
 W-2,customer-2,2026-11-01T10:16:00Z,web,EUR,CD-7,1,1250,1251
@@ -58,6 +60,21 @@ def test_every_page_is_whole(
                 violations[path] = reader.violations()
     assert {path: sent for path, sent in figures.items() if not 5_000 < sent < MOST_SENT} == {}
     assert {path: found for path, found in violations.items() if found} == {}
+
+
+@pytest.mark.parametrize("width", [DESKTOP, PHONE])
+def test_charts_have_their_place_from_the_first_paint(
+    browser: Browser, shown: ShownLedger, width: int
+) -> None:
+    """Drawn charts push nothing away; without scripts, where none is drawn, no empty place is left for them."""
+    path = "/logs/shop/purchases"
+    with walker(browser, shown, width=width) as reader:
+        reader.open(path)
+        reader.page.wait_for_selector("#chart-lag canvas")
+        assert reader.layout_shift() < MOST_SHIFT
+    with walker(browser, shown, width=width, scripts=False) as reader:
+        reader.open(path)
+        assert not reader.page.locator(".chart >> visible=true").count()
 
 
 def test_consistency_is_checked_in_the_browser(browser: Browser, shown: ShownLedger) -> None:

@@ -24,6 +24,12 @@ _WIDER = "() => document.documentElement.scrollWidth - document.documentElement.
 _TIMES = (
     "() => { const n = performance.getEntriesByType('navigation')[0]; return n.domContentLoadedEventEnd; }"
 )
+_SHIFT = """() => new Promise((resolve) => {
+  let sum = 0;
+  const observer = new PerformanceObserver((list) => list.getEntries().forEach((each) => (sum += each.value)));
+  observer.observe({ type: "layout-shift", buffered: true });
+  requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => resolve(sum))));
+})"""
 
 
 @dataclass(slots=True)
@@ -60,6 +66,10 @@ class Walker:
     def interactive_ms(self) -> float:
         """When the open page's scripts had run, from the start of its loading."""
         return float(self.page.evaluate(_TIMES))
+
+    def layout_shift(self) -> float:
+        """How far what is shown was pushed about since the page was opened, as a share of the window."""
+        return float(self.page.evaluate(_SHIFT))
 
     def violations(self) -> list[str]:
         """What axe-core calls serious or critical on the open page, with everything unfolded."""

@@ -22,11 +22,13 @@
   });
 
   const draw = (figure, data, lines) => {
-    if (data[0].length < 2) return;
-    figure.hidden = false;
+    // Its place is kept from the first paint on, so what cannot be drawn must give it back.
+    if (data[0].length < 2) return figure.remove();
+    const place = figure.querySelector(".drawing");
+    figure.classList.add("drawn");
     const chart = new uPlot(
       {
-        width: figure.clientWidth,
+        width: place.clientWidth,
         height: 240,
         // The last label is half outside of the plot.
         padding: [16, 32, 0, 0],
@@ -37,11 +39,11 @@
         legend: { live: true },
       },
       data,
-      figure,
+      place,
     );
     new ResizeObserver(() => {
-      if (figure.clientWidth !== chart.width) chart.setSize({ width: figure.clientWidth, height: 240 });
-    }).observe(figure);
+      if (place.clientWidth !== chart.width) chart.setSize({ width: place.clientWidth, height: 240 });
+    }).observe(place);
   };
 
   const growth = document.getElementById("chart-growth");
@@ -56,5 +58,9 @@
     { label: growth.dataset.anchored, stroke: color("--unsure"), width: 2, dash: [6, 4], paths: stepped, spanGaps: true },
   ]);
   const lag = document.getElementById("chart-lag");
-  draw(lag, columns(anchors, 2), [{ label: lag.dataset.lag, stroke: color("--pico-primary"), width: 1, points: { show: true, size: 6 } }]);
+  if (lag) {
+    draw(lag, columns(anchors, 2), [
+      { label: lag.dataset.lag, stroke: color("--pico-primary"), width: 1, points: { show: true, size: 6 } },
+    ]);
+  }
 })();
