@@ -41,6 +41,7 @@ def test_every_page_is_whole(
 ) -> None:
     """In its language, nothing foreign, nothing refused by its policy, no wider than the window; it can be read.
 
+    On the operator's home no table has a part out of sight.
     axe-core finds nothing serious, in light and in dark, with everything that folds unfolded. With an empty cache
     each page takes less than 150 kB over the wire; how long it takes is printed.
     """
@@ -54,6 +55,8 @@ def test_every_page_is_whole(
             reader.check()
             if scripts:
                 reader.check_width()
+            if scripts and path == "/home":
+                assert reader.cut_off() == []
             if measured:
                 figures[path] = reader.sent
                 print(f"{reader.sent / 1000:7.1f} kB {reader.interactive_ms():5.0f} ms  {path}")  # noqa: T201

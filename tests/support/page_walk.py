@@ -21,6 +21,8 @@ _AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 _AXE_RUN = "() => axe.run(document, {resultTypes: ['violations']}).then((found) => found.violations)"
 _UNFOLD = "() => document.querySelectorAll('details').forEach((each) => each.open = true)"
 _WIDER = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+_CUT_OFF = """() => [...document.querySelectorAll(".scroll")]
+  .filter((each) => each.scrollWidth > each.clientWidth).map((each) => each.getAttribute("aria-label"))"""
 _TIMES = (
     "() => { const n = performance.getEntriesByType('navigation')[0]; return n.domContentLoadedEventEnd; }"
 )
@@ -62,6 +64,10 @@ class Walker:
     def check_width(self) -> None:
         """Raise AssertionError when the page is wider than the window."""
         assert self.page.evaluate(_WIDER) <= 0, self.page.url
+
+    def cut_off(self) -> list[str]:
+        """The tables of the open page of which a part is out of sight until somebody scrolls them sideways."""
+        return list(self.page.evaluate(_CUT_OFF))
 
     def interactive_ms(self) -> float:
         """When the open page's scripts had run, from the start of its loading."""
