@@ -57,7 +57,8 @@ def frame(app: APIFlask, edge: Edge) -> None:
     """Put the frame around every route of `app`; `edge` charges callers and counts."""
     headers: tuple[tuple[str, str], ...] = _HEADERS
     if edge.settings.hsts_days:
-        headers = (*headers, ("Strict-Transport-Security", f"max-age={edge.settings.hsts_days * _DAY_S}"))
+        seconds = edge.settings.hsts_days * _DAY_S
+        headers = (*headers, ("Strict-Transport-Security", f"max-age={seconds}; includeSubDomains"))
 
     def begin() -> None:
         _begin()

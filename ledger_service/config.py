@@ -113,8 +113,9 @@ class Settings:
         default=0,
         metadata=_about(
             whole(0, 3_650),
-            "Days for which browsers are told to come back over https only (Strict-Transport-Security). Set it"
-            " where a proxy ends TLS; 0 says nothing.",
+            "Days for which browsers are told to come back over https only, to this host and all names below it"
+            " (Strict-Transport-Security with includeSubDomains). Set it where a proxy ends TLS; 0 says"
+            " nothing.",
         ),
     )
     limit_writes: int = field(

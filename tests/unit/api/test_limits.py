@@ -207,4 +207,4 @@ def test_https_is_insisted_on_only_where_it_is_configured(tmp_path: Path, small:
     apart = tmp_path / "https"
     apart.mkdir()
     with resting_desk(apart, HSTS_DAYS="2") as desk:
-        assert ask(desk).headers["Strict-Transport-Security"] == "max-age=172800"
+        assert ask(desk).headers["Strict-Transport-Security"] == "max-age=172800; includeSubDomains"
