@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -20,9 +21,12 @@ from ledger_service.verification.growth import newest_anchors, read_backlog, rea
 from ledger_service.verification.trust_documents import fingerprint, trusted_anchors
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from flask import Response
 
     from ledger_service.log.directory import LogRow
+    from ledger_service.log.eras import KeyEra
     from ledger_service.log.reader import PublishedCheckpoint
     from ledger_service.proofs.evidence import Anchor
 
@@ -48,6 +52,15 @@ class LogSummary:
     anchor: Anchor | None
 
 
+@dataclass(frozen=True, slots=True)
+class ReplacedKeys:
+    """Keys that signed a log until `ended`, when others took over."""
+
+    era: KeyEra
+    ended: datetime
+    keys: list[tuple[str, str]]
+
+
 @blueprint.get("/logs")
 def all_logs() -> Response:
     """List the logs."""
@@ -65,7 +78,7 @@ def one_log(org: str, collection: str) -> Response:
         newest = newest_anchors(conn, log.id, most=_LISTED)
         backlog = read_backlog(conn, log.id)
         contracts = trusted_anchors(conn, log.id)
-        keys = log_of_number(conn, log.id).era.vkeys
+        eras = log_of_number(conn, log.id).eras
     return page(
         "log.html",
         summary=summarize(log),
@@ -73,7 +86,10 @@ def one_log(org: str, collection: str) -> Response:
         backlog=backlog,
         newest=newest,
         contracts=contracts,
-        keys=[(_ALGORITHMS[key.alg], format_vkey(key)) for key in keys],
+        keys=_named_keys(eras[-1]),
+        replaced=[
+            ReplacedKeys(era, after.began, _named_keys(era)) for era, after in itertools.pairwise(eras)
+        ][::-1],
         fingerprints={
             "policy": fingerprint(documents.policy),
             "trust": fingerprint(documents.trust),
@@ -84,6 +100,10 @@ def one_log(org: str, collection: str) -> Response:
         },
         consistency=_consistency(log),
     )
+
+
+def _named_keys(era: KeyEra) -> list[tuple[str, str]]:
+    return [(_ALGORITHMS[key.alg], format_vkey(key)) for key in era.vkeys]
 
 
 def summarize(log: LogRow) -> LogSummary:

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ledger_service.clock import SystemClock
+from ledger_service.config import load_settings
+from ledger_service.wiring.log_keys import rotate_log_keys
 from tests.support.page_walk import DESKTOP, PHONE, walker
 from tests.support.shown_ledger import ShownLedger, shown_ledger
 
@@ -148,3 +151,20 @@ def test_a_record_is_made_without_scripts(browser: Browser, shown: ShownLedger) 
         reader.open("/home")
         reader.page.click("nav.tabs button")
         assert reader.page.locator("#key").count() == 1
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_replaced_keys_unfold_without_scripts(browser: Browser, shown: ShownLedger, language: str) -> None:
+    """A log tells which of its keys to believe no more; it fits on a phone, and axe-core finds nothing serious."""
+    settings = load_settings(shown.ledger.environment)
+    rotate_log_keys(settings, "shop", "datasets", clock=SystemClock(), leaked=language == "en")
+    path = "/logs/shop/datasets"
+    with walker(browser, shown, language=language, width=PHONE, scripts=False) as reader:
+        reader.open(path)
+        reader.page.click("#replaced > summary")
+        assert reader.page.locator("#replaced .note.bad >> visible=true").count() == 1
+        reader.check()
+    with walker(browser, shown, language=language, width=PHONE) as reader:
+        reader.open(path)
+        assert reader.violations() == []
+        reader.check_width()

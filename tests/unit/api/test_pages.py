@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from api.web.assets import ROOT, integrity_of, load_assets
+from ledger_service.wiring.log_keys import rotate_log_keys
 from scripts import translate, vendor_assets
 from tests.support.http_ledger import purchase, until
 
@@ -208,6 +209,30 @@ def test_two_sizes_are_compared_without_scripts(desk: Desk) -> None:
     assert "the log of 2 entries begins with the log of 1 entries" in good
     for query in ("from=2&to=1", "from=1&to=99999999", "from=x&to=1", "from=1"):
         assert "There is no such proof" in desk.client.get(f"/logs/shop/purchases?{query}").text
+
+
+def test_a_log_shows_the_keys_that_were_replaced(desk: Desk) -> None:
+    """Their sizes and times, newest first, and plainly which must not be believed alone; not a word before."""
+    path, settings, clock = "/logs/shop/datasets", desk.service.settings, desk.service.clock
+    until(lambda: "datasets" in desk.client.get("/logs").text)
+    assert 'id="replaced"' not in desk.client.get(path).text
+    assert "in other hands" not in desk.client.get(path).text
+    for leaked in (True, False):
+        rotate_log_keys(settings, "shop", "datasets", clock=clock, leaked=leaked)
+    new, second, first = json.loads(desk.client.get(f"/v1{path}").data)["keys"]
+    shown = {language: desk.client.get(f"{path}?lang={language}").text for language in ("en", "zh")}
+    for text in shown.values():
+        today, earlier = text.split('id="replaced"')
+        assert all(key in today for key in new["vkeys"])
+        places = [earlier.index(key) for era in (second, first) for key in era["vkeys"]]
+        assert places == sorted(places)
+        warning = earlier.index('class="note bad"')
+        assert places[len(second["vkeys"]) - 1] < warning < places[len(second["vkeys"])]
+        assert earlier.count('class="note bad"') == 1
+        assert f'datetime="{first["began"]}"' in earlier
+    assert f"Sizes {first['from_size']} to {first['to_size']}" in shown["en"]
+    assert "Do not believe these keys" in shown["en"]
+    assert "请勿仅凭这些密钥采信" in shown["zh"]
 
 
 def test_the_server_verifies_for_who_has_no_scripts(desk: Desk, record: str) -> None:
