@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 # A record's page and paper show a verdict, which costs what any verdict costs; drawing the paper costs more.
-_VERIFYING: Final = frozenset({"verify.verify", "pages_verify.verify_here", "pages.record", "papers.paper"})
+_VERIFYING: Final = frozenset(
+    {"verify.verify", "verify.report", "pages_verify.verify_here", "pages.record", "papers.paper"}
+)
 _MOST_KEYS: Final = 16_384
 _LONGEST_ADDRESS: Final = 64
 # Whoever has one IPv6 address has at least the 2^64 of its network.

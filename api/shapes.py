@@ -190,6 +190,18 @@ class Verdict(Open):
     result: str
 
 
+class VerificationReport(Open):
+    """A verdict, signed: the text is the document without `signature`, in canonical form, and a newline."""
+
+    v: Literal["audit-ledger/verification-report/v1"]
+    tool: str
+    evidence: str = Field(description="SHA-256 of the evidence in base64url, as are policy and trust.")
+    policy: str | None = Field(description="Null where the log is not one of this server's.")
+    trust: str | None
+    verdict: Verdict
+    signature: str = Field(description="The signature line of a C2SP signed note.")
+
+
 class LogKeys(Open):
     """Keys of a log's checkpoints, Ed25519 first, and the sizes they speak for, both included."""
 

@@ -53,7 +53,9 @@ def main() -> int:
         verdicts = judge(folder, [folder / name for name in samples])
         for name, sample in samples.items():
             inside = folder / "evidence.json"
-            subprocess.run(["pdfdetach", "-save", "1", "-o", inside, folder / name], check=True)
+            subprocess.run(
+                ["pdfdetach", "-savefile", "evidence.json", "-o", inside, folder / name], check=True
+            )
             result = verify(
                 inside.read_bytes(), policy=sample.policy, trust=sample.trust, now=sample.now
             ).result

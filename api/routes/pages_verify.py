@@ -9,6 +9,7 @@ from apiflask import APIBlueprint
 from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from api.routes.verify import FORMATS, report_answer
 from api.service import service
 from api.web.forms import check_same_site
 from api.web.rendering import check_language, page
@@ -33,7 +34,7 @@ def verify() -> Response:
 
 @blueprint.post("/verify")
 def verify_here() -> Response:
-    """Give the server's verdict on uploaded evidence or on a record, for browsers without scripts.
+    """Give the server's verdict on uploaded evidence or on a record, or its report, for browsers without scripts.
 
     It changes nothing and speaks for nobody, so it needs no token; a form of another site is refused all the same.
     """
@@ -44,8 +45,12 @@ def verify_here() -> Response:
         document, asked = _read_form()
     except RequestEntityTooLarge as error:
         raise BodyTooLargeError(limit=_LARGEST) from error
+    form = request.form.get("report", "")
     try:
-        verdict = service().judge.judge(_as_evidence(document, asked))
+        evidence = _as_evidence(document, asked)
+        if form in FORMATS:
+            return report_answer(evidence, form=form)
+        verdict = service().judge.judge(evidence)
     except LedgerError as error:
         return page("verify.html", status=404, verdict=None, people=None, problem=error.text, asked=asked)
     return page(

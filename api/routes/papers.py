@@ -21,6 +21,9 @@ blueprint = APIBlueprint("papers", __name__)
 blueprint.before_request(check_language)
 
 PDF: Final = "application/pdf"
+LANGUAGE: Final = Parameter(
+    PARAMETER, f"The language: {', '.join(LANGUAGES)}.", schema={"enum": list(LANGUAGES)}
+)
 
 
 @blueprint.get("/v1/records/<record_id>/paper")
@@ -28,10 +31,7 @@ PDF: Final = "application/pdf"
     blueprint,
     "recordPaper",
     tag="records",
-    parameters=(
-        FIELDS,
-        Parameter(PARAMETER, f"The language: {', '.join(LANGUAGES)}.", schema={"enum": list(LANGUAGES)}),
-    ),
+    parameters=(FIELDS, LANGUAGE),
     problems=(403, 409, 410),
     answers={200: Content("The record as PDF/A-3 with the evidence inside.", media=(PDF,))},
 )

@@ -1,13 +1,15 @@
-"""A record on paper: what is known of it as PDF/A-3, with the evidence inside and a code that leads to its page.
+"""Papers as PDF/A-3: a record with its evidence inside, and a verification with its signed report inside.
 
-Paper convinces nobody by itself, and says so: what proves is the evidence that is attached to the file, and the page
-behind the code. The fields that are shown are those that the evidence discloses, and no others.
+Both have a code that leads to the record's page. Paper convinces nobody by itself, and says so: what proves is the
+evidence that is attached to the file, and the page behind the code. The fields that are shown are those that the
+evidence discloses, and no others.
 """
 
 from __future__ import annotations
 
 import threading
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +23,8 @@ from api.web.record_forms import FIELDS, ITEM_FIELDS
 from api.web.record_page import site
 from ledger_service.errors import OverloadedError, PapersUnavailableError
 from ledger_service.marketplace.currencies import MINOR_UNITS
+from ledger_service.proofs.note import format_vkey
+from ledger_service.proofs.verdict import PASS, people_words
 from ledger_service.wiring.kinds import KINDS
 
 if TYPE_CHECKING:
@@ -29,8 +33,14 @@ if TYPE_CHECKING:
     from api.web.record_page import RecordPage
     from ledger_service.proofs.canonical import JsonValue
     from ledger_service.proofs.verdict import Verdict
+    from ledger_service.verification.reports import Reported
 
 EVIDENCE_NAME: Final = "evidence.json"
+REPORT_NAME: Final = "report.json"
+_INSIDE: Final = {
+    EVIDENCE_NAME: "audit-ledger evidence",
+    REPORT_NAME: "audit-ledger report of a verification",
+}
 # The level that keeps the text, its order and the evidence for good, and can be read aloud (ISO 19005-3, level A).
 _VARIANT: Final = "pdf/a-3a"
 _STYLE: Final = Path(__file__).parent / "static/own/paper.css"
@@ -55,47 +65,84 @@ def draw_paper(page: RecordPage, evidence: bytes) -> bytes:
 
     Raises PapersUnavailableError where the machine lacks the libraries, and OverloadedError.
     """
-    weasyprint = _load()
     assert page.proof is not None, "only what was published has evidence"
     address = f"{site()}/records/{page.state.id}"
     text = render_template(
         "paper.html",
         record=page,
         address=address,
-        code=Markup(segno.make(address, error="m").svg_inline(border=0, omitsize=True)),  # noqa: S704  drawn by us
-        shown=_say_fields(page, _shown(page.proof.verdict)),
-        public=_say_fields(page, page.public),
+        code=_code(address),
+        shown=_say_fields(page.state.kind, _part(page.proof.verdict, "fields")),
+        public=_say_fields(page.state.kind, page.public),
     )
+    return _draw(text, {EVIDENCE_NAME: evidence}, identifier=page.state.leaf)
+
+
+def draw_report(reported: Reported, evidence: bytes) -> bytes:
+    """Return the PDF of a verification with its signed report attached as `report.json`.
+
+    What could be read as evidence is attached as well. Raises as `draw_paper` does.
+    """
+    verdict = reported.verdict
+    kind, address = "", None
+    if verdict.record is not None:
+        kind = str(verdict.record["kind"])
+        address = f"{site()}/records/{verdict.record['id']}" if reported.report.policy else None
+    text = render_template(
+        "report.html",
+        verdict=verdict,
+        people=people_words(verdict.result),
+        site=site(),
+        address=address,
+        code=None if address is None else _code(address),
+        report=reported.report,
+        vkey=format_vkey(reported.vkey),
+        shown=_say_fields(kind, _part(verdict, "fields")),
+        public=_say_fields(kind, _part(verdict, "public")),
+    )
+    inside = {REPORT_NAME: reported.document}
+    if verdict.steps[0].outcome == PASS:
+        inside[EVIDENCE_NAME] = evidence
+    return _draw(text, inside, identifier=sha256(reported.document).digest())
+
+
+def _draw(text: str, inside: Mapping[str, bytes], *, identifier: bytes) -> bytes:
+    weasyprint = _load()
     if not _one_at_a_time.acquire(timeout=_WAIT_S):
         raise OverloadedError(waiting=1)
     try:
-        attachment = weasyprint.Attachment(
-            string=evidence, name=EVIDENCE_NAME, description="audit-ledger evidence", relationship="Data"
-        )
+        attachments = [
+            weasyprint.Attachment(string=data, name=name, description=_INSIDE[name], relationship="Data")
+            for name, data in inside.items()
+        ]
         # A paper holds all that it shows: nothing is fetched from any address.
         nowhere = weasyprint.urls.URLFetcher(allowed_protocols=())
         document = weasyprint.HTML(string=text, url_fetcher=nowhere)
         drawn: bytes = document.write_pdf(
             stylesheets=[weasyprint.CSS(filename=_STYLE)],
-            attachments=[attachment],
+            attachments=attachments,
             pdf_variant=_VARIANT,
-            pdf_identifier=page.state.leaf,
+            pdf_identifier=identifier,
         )
     finally:
         _one_at_a_time.release()
     return drawn
 
 
-def _shown(verdict: Verdict) -> Mapping[str, JsonValue]:
-    """The private fields that opened the commitment."""
-    shown = {} if verdict.record is None else verdict.record["fields"]
-    assert isinstance(shown, dict)
-    return shown
+def _code(address: str) -> Markup:
+    return Markup(segno.make(address, error="m").svg_inline(border=0, omitsize=True))  # noqa: S704  drawn by us
 
 
-def _say_fields(page: RecordPage, fields: Mapping[str, JsonValue]) -> list[tuple[str, list[str]]]:
+def _part(verdict: Verdict, name: str) -> Mapping[str, JsonValue]:
+    """The public fields of the record, or (`fields`) the private ones that opened the commitment."""
+    part = {} if verdict.record is None else verdict.record[name]
+    assert isinstance(part, dict)
+    return part
+
+
+def _say_fields(kind: str, fields: Mapping[str, JsonValue]) -> list[tuple[str, list[str]]]:
     """Fields in the order in which people fill them in, by the labels of those forms, each with its lines."""
-    labels = {field.name: field.label for field in FIELDS.get(_word_of(page.state.kind), ())} | _PUBLIC
+    labels = {field.name: field.label for field in FIELDS.get(_word_of(kind), ())} | _PUBLIC
     known = [name for name in labels if name in fields]
     names = (*known, *sorted(fields.keys() - labels.keys()))
     currency = fields.get("currency")

@@ -94,6 +94,19 @@ _PAGE: Final[Mapping[str, str]] = {
     "permanent": _("Permanent link to the record"),
     "save_verdict": _("Save this verdict (JSON)"),
     "save_evidence": _("Save the evidence (JSON)"),
+    "report": _("Signed report of this server"),
+    "report_pdf": _("Signed report (PDF)"),
+    "report_json": _("Signed report (JSON)"),
+    "report_sends": _(
+        "This server checks the evidence itself and signs what it finds. For that the evidence goes to it, with the"
+        " fields that it shows; your file does not, so the report says nothing of it."
+    ),
+    "report_ready": _("Save %(name)s"),
+    "report_asking": _("The server is asked for its report."),
+    "is_report": _(
+        "This is a signed report of a verification: the word of the server that made it. To check the record itself"
+        " bring its evidence; `audit-ledger report` checks the signature."
+    ),
 }
 
 

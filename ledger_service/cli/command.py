@@ -37,6 +37,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "revoke": "Take a completion back, for good.",
     "proof": "Fetch the evidence of a record.",
     "verify": "Check evidence, offline.",
+    "report": "Check the signed report of a verification.",
     "audit": "Recompute everything from the stored bytes.",
     "trust": "Export what an outsider needs to check evidence.",
     "log": "The keys of a log: rotate, list.",

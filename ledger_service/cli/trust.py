@@ -8,6 +8,7 @@ import click
 
 from ledger_service.cli.local import local_service
 from ledger_service.cli.output import json_option, say_json
+from ledger_service.proofs.note import format_vkey
 from ledger_service.verification.trust_documents import fingerprint
 
 
@@ -48,3 +49,10 @@ def export(org: str, *, collection: str, policy: str, trust_path: str, as_json: 
         click.echo(
             "The log is not anchored yet: export again later, or verdicts will not reach step 6.", err=True
         )
+
+
+@trust.command(epilog="\b\nExamples:\n  audit-ledger trust vkey > vkey.txt\n")
+def vkey() -> None:
+    """Print the key that checks this server's signed reports of verifications."""
+    with local_service() as service:
+        click.echo(format_vkey(service.reporter.vkey))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 from ledger_service.proofs.canonical import JsonValue, encode, format_time
 
@@ -32,6 +32,7 @@ COULD_NOT_CHECK: Final = "could not check"
 Result: TypeAlias = Literal[
     "valid", "revoked", "suspended", "refunded", "superseded", "withdrawn", "expired", "invalid", "unknown"
 ]
+RESULTS: Final[tuple[str, ...]] = get_args(Result)
 Scope: TypeAlias = Literal["entry only", "some fields", "all fields"]
 
 

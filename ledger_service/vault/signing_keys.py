@@ -139,6 +139,10 @@ class SigningKeyFiles:
         """Return the key that signs the reports of audits, made at first use."""
         return self.load_or_create(KeyLabel("installation", "audit", ED25519))
 
+    def verification_key(self) -> SigningKey:
+        """Return the key that signs the reports of verifications, made at first use."""
+        return self.load_or_create(KeyLabel("installation", "verification", ED25519))
+
     def rewrap(self) -> int:
         """Seal every key file under the newest key-encryption key; returns how many were not.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from ledger_service.errors import LedgerError
@@ -47,6 +48,15 @@ class IssuerKeys:
 
 
 @dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict, and SHA-256 of the policy and the trust file that it believed; None for a log that is not ours."""
+
+    verdict: Verdict
+    policy_sha256: bytes | None
+    trust_sha256: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
 class TrustDocuments:
     """What an outsider needs beforehand to check a log's evidence. `anchored`: a contract is named in it."""
 
@@ -78,8 +88,15 @@ class Judge:
         self, evidence: bytes, *, at: datetime | None = None, known_at: datetime | None = None
     ) -> Verdict:
         """The verdict on evidence of any bytes. For a log that is not ours it is at best `unknown`."""
-        policy, trust = self._beliefs(evidence)
-        return verify(
+        return self.hear(evidence, at=at, known_at=known_at).verdict
+
+    def hear(
+        self, evidence: bytes, *, at: datetime | None = None, known_at: datetime | None = None
+    ) -> Judgement:
+        """The verdict as `judge` gives it, and what it rests on."""
+        believed = self._beliefs(evidence)
+        policy, trust = believed or (_NOBODY, Trust(()))
+        verdict = verify(
             evidence,
             policy=policy,
             trust=trust,
@@ -88,18 +105,23 @@ class Judge:
             known_at=known_at,
             chain_view=self._chain_view,
         )
+        if believed is None:
+            return Judgement(verdict, None, None)
+        return Judgement(
+            verdict, sha256(format_policy(policy)).digest(), sha256(format_trust(trust)).digest()
+        )
 
     def documents(self, origin: Origin) -> TrustDocuments:
         """Policy and trust file of one of our logs; raises UnknownLogError."""
         policy, trust = self._documents(origin)
         return TrustDocuments(format_policy(policy), format_trust(trust), bool(trust.logs[0].anchors))
 
-    def _beliefs(self, evidence: bytes) -> tuple[Policy, Trust]:
+    def _beliefs(self, evidence: bytes) -> tuple[Policy, Trust] | None:
         try:
             origin = parse_entry(parse_evidence(evidence).entry).claim.log
             return self._documents(origin)
         except LedgerError:
-            return _NOBODY, Trust(())
+            return None
 
     def _documents(self, origin: Origin) -> tuple[Policy, Trust]:
         with self._database.look() as conn:

@@ -34,6 +34,7 @@ from ledger_service.verification.finder import Finder
 from ledger_service.verification.judge import IssuerKeys, Judge
 from ledger_service.verification.log_signers import LogSigners
 from ledger_service.verification.recorder import Recorder
+from ledger_service.verification.reports import Reporter
 from ledger_service.wiring.installation import (
     check_installation,
     erasure_register,
@@ -53,7 +54,6 @@ if TYPE_CHECKING:
     from ledger_service.errors import LedgerError
     from ledger_service.log.directory import LogRow
     from ledger_service.proofs.types import Origin
-    from ledger_service.records.kinds import KindRegistry
     from ledger_service.storage.engine import Database
     from ledger_service.vault.wrapping import KeyWrapper
     from ledger_service.wiring.anchoring import ChainSide
@@ -73,7 +73,6 @@ def build(
 
     `on_fatal` hears of a storage failure after which only a clean start shows what is true: a server ends.
     Without `anchoring` it only reads.
-
     Raises SettingsError when there is no installation, KeyFileError, StorageError.
     """
     check_installation(settings)
@@ -82,19 +81,19 @@ def build(
     files = SigningKeyFiles(settings.keys_dir, wrapper)
     keyring, organizations = _build_keyring(database, wrapper), Organizations(database, clock=clock)
     signers = LogSigners(files, max_delay_s=int(settings.max_accept_delay_s))
-    archive = _build_archive(database, keyring, kinds=KINDS, signers=signers)
+    archive = Archive(database, keyring, kinds=KINDS, status_signer=signers.status_signer)
     writing = _build_writing(settings, database, keyring, signers, archive, clock=clock, on_fatal=on_fatal)
     chain = None
     if anchoring:
-        # Commands that do not anchor need not wait for the chain's libraries.
-        from ledger_service.wiring.anchoring import build_chain_side  # noqa: PLC0415
+        from ledger_service.wiring.anchoring import build_chain_side  # noqa: PLC0415  takes long to load
 
         chain = build_chain_side(
             settings, database, writing.ledger, files=files, signers=signers, clock=clock, on_fatal=on_fatal
         )
     keeper, gas_used = (None, _unknown_gas) if chain is None else (chain.keeper, chain.gas_used)
     logs, alarms = LogReader(database), Alarms(database, clock=clock)
-    api_keys, sessions = _build_accounts(database, clock=clock)
+    api_keys = ApiKeys(database, clock=clock, entropy=secrets.token_bytes)
+    judge, reporter = _build_judging(database, organizations, signers, chain, files=files, clock=clock)
     return Service(
         settings=settings,
         clock=clock,
@@ -105,11 +104,12 @@ def build(
         signers=signers,
         organizations=organizations,
         api_keys=api_keys,
-        sessions=sessions,
+        sessions=Sessions(database, api_keys, clock=clock, entropy=secrets.token_bytes),
         logs=logs,
         archive=archive,
         finder=Finder(database, keyring),
-        judge=_build_judge(database, organizations, signers, chain, clock=clock),
+        judge=judge,
+        reporter=reporter,
         alarms=alarms,
         intake=writing.intake,
         recorder=writing.recorder,
@@ -124,31 +124,22 @@ def build(
     )
 
 
-def _build_accounts(database: Database, *, clock: Clock) -> tuple[ApiKeys, Sessions]:
-    api_keys = ApiKeys(database, clock=clock, entropy=secrets.token_bytes)
-    return api_keys, Sessions(database, api_keys, clock=clock, entropy=secrets.token_bytes)
-
-
-def _build_judge(
+def _build_judging(
     database: Database,
     organizations: Organizations,
     signers: LogSigners,
     chain: ChainSide | None,
     *,
+    files: SigningKeyFiles,
     clock: Clock,
-) -> Judge:
-    return Judge(
+) -> tuple[Judge, Reporter]:
+    judge = Judge(
         database,
         issuer_keys=_issuer_keys(organizations, signers),
         chain_view=None if chain is None else chain.view,
         clock=clock,
     )
-
-
-def _build_archive(
-    database: Database, keyring: Keyring, *, kinds: KindRegistry, signers: LogSigners
-) -> Archive:
-    return Archive(database, keyring, kinds=kinds, status_signer=signers.status_signer)
+    return judge, Reporter(judge, load_key=lambda: files.verification_key().ed25519())
 
 
 @dataclass(frozen=True, slots=True)

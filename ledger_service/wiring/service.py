@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from ledger_service.verification.judge import Judge, TrustDocuments
     from ledger_service.verification.log_signers import LogSigners
     from ledger_service.verification.recorder import Pending, Recorded, Recorder
+    from ledger_service.verification.reports import Reporter
     from ledger_service.wiring.keeper import Keeper
     from ledger_service.wiring.self_check import SelfCheck
     from ledger_service.wiring.webhooks import Webhooks
@@ -100,6 +101,7 @@ class Service:
     archive: Archive
     finder: Finder
     judge: Judge
+    reporter: Reporter
     alarms: Alarms
     intake: Intake
     recorder: Recorder

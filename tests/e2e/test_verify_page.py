@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from pypdf import PdfReader
 
 from ledger_service.proofs.canonical import encode
+from ledger_service.proofs.note import parse_vkey
+from ledger_service.proofs.verification_report import check_evidence_of, check_verification_report
 from ledger_service.verification.trust_documents import fingerprint
 from tests.support.browser import open_page
 from tests.support.evidence_factory import EvidenceFactory
@@ -273,3 +277,27 @@ def test_accessible(page: Page, desk: VerifyDesk) -> None:
         for summary in page.locator("#verify-answer details > summary").all():
             summary.click()
         assert page.evaluate("async () => (await axe.run()).violations") == []
+
+
+def test_signed_report(page: Page, desk: VerifyDesk) -> None:
+    """The server's report is fetched when it is asked for, not before, and is about the evidence that was brought."""
+    sent: list[str] = []
+    page.on("request", lambda asked: sent.append(asked.post_data or ""))
+    choose(page, desk.evidence)
+    assert answer(page) == "Genuine"
+    page.wait_for_load_state("networkidle")
+    evidence = desk.evidence.read_text(encoding="utf-8").strip()
+    assert evidence not in sent
+    vkey = parse_vkey(desk.ledger.get("/v1/verify/vkey").body.decode().strip())
+    for name in ("JSON", "PDF"):
+        page.get_by_role("button", name=f"Signed report ({name})").click()
+        with page.expect_download() as saved:
+            page.get_by_role("link", name=f"Save verification.{name.lower()}").click()
+        data = saved.value.path().read_bytes()
+        if name == "PDF":
+            [data] = PdfReader(io.BytesIO(data)).attachments["report.json"]
+        check_evidence_of(check_verification_report(data, vkey), evidence.encode())
+    assert sent.count(evidence) == 2
+    report = desk.write("report.json", data)
+    choose(page, report)
+    page.wait_for_selector("text=signed report of a verification")

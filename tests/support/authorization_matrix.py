@@ -62,6 +62,7 @@ _POINTING: Final[Mapping[str, Callable[[Holdings], object]]] = {
     "recordDataset": lambda has: {**EXAMPLE_DATASET, "title": "Later", "supersedes": has.dataset},
     "recordDatasets": lambda has: {**EXAMPLE_DATASET, "title": "Other", "supersedes": has.newer},
     "verify": lambda has: {"record": has.purchase},
+    "verificationReport": lambda has: {"record": has.purchase},
 }
 _BODIES: Final[Mapping[str, object]] = {
     "recordPurchase": EXAMPLE_PURCHASE,

@@ -44,6 +44,7 @@ from ledger_service.wiring.kinds import KINDS
 from tests.support.audit_history import make_history
 from tests.support.erasure_certificate import make_certificate
 from tests.support.evidence_factory import EvidenceFactory, MemoryTiles
+from tests.support.verification_reports import SIGNER, make_verification
 
 if TYPE_CHECKING:
     from ledger_service.records.kinds import Kind
@@ -195,6 +196,17 @@ def audit_vectors() -> dict[str, Any]:
     }
 
 
+def verification_vectors(factory: EvidenceFactory) -> dict[str, Any]:
+    """The report on that record's evidence, with the key that signed it."""
+    evidence, report = make_verification(factory, RECORD)
+    return {
+        "about": ABOUT,
+        "evidence": evidence.decode(),
+        "report": SIGNER.sign(report).decode(),
+        "vkey": format_vkey(SIGNER.vkey),
+    }
+
+
 def make_vectors() -> dict[str, dict[str, Any]]:
     """Return every file's content by its name."""
     factory = EvidenceFactory(records=6)
@@ -209,4 +221,5 @@ def make_vectors() -> dict[str, dict[str, Any]]:
         "kinds.json": kind_vectors(),
         "erasure.json": erasure_vectors(),
         "audit_report.json": audit_vectors(),
+        "verification_report.json": verification_vectors(factory),
     }

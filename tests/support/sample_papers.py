@@ -1,4 +1,4 @@
-"""A paper of each kind that people record, in each language, with all that checks it."""
+"""A paper of each kind that people record, and of a verification, in each language, with all that checks it."""
 
 from __future__ import annotations
 
@@ -54,3 +54,9 @@ def draw_samples(folder: Path) -> Iterator[SamplePaper]:
                 assert reply.status_code == 200, reply.data
                 now = service.clock.now()
                 yield SamplePaper(word, language, reply.data, policy, trust, now)
+        evidence = desk.get(f"/v1/records/{record}/evidence?fields=all", key=desk.key).data
+        for language in LANGUAGES:
+            asked = f"/v1/verify/report?format=pdf&lang={language}"
+            reply = desk.client.post(asked, data=evidence, content_type="application/json")
+            assert reply.status_code == 200, reply.data
+            yield SamplePaper("report", language, reply.data, policy, trust, service.clock.now())

@@ -96,6 +96,8 @@ def test_the_calls_of_the_design_are_there(document: Any) -> None:
         "/v1/records/{record_id}/status",
         "/v1/records/{record_id}/correction",
         "/v1/verify",
+        "/v1/verify/report",
+        "/v1/verify/vkey",
         "/v1/orgs/{org}/webhooks",
         "/v1/orgs/{org}/webhooks/{webhook}/deliveries",
         "/v1/logs",

@@ -34,6 +34,7 @@ NAMES = [
     "revoke",
     "proof",
     "verify",
+    "report",
     "audit",
     "trust",
     "log",

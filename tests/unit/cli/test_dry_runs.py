@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 READERS = {
     ("org", "list"), ("key", "list"), ("webhook", "list"), ("webhook", "deliveries"), ("serve",), ("log", "keys"),
-    ("find",), ("proof",), ("verify",), ("audit",), ("trust", "export"), ("doctor",), ("completion",),
+    ("find",), ("proof",), ("verify",), ("report",), ("audit",), ("trust", "export"), ("trust", "vkey"), ("doctor",),
+    ("completion",),
 }  # fmt: skip
 
 
@@ -75,10 +76,10 @@ def test_shells_get_their_script(command: Callable[..., Ended], shell: str) -> N
 def test_completion_knows_commands_and_options(
     command: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`re` becomes record and revoke, `find --` its options."""
+    """`re` becomes record, revoke and report, `find --` its options."""
     monkeypatch.setenv("_AUDIT_LEDGER_COMPLETE", "bash_complete")
     for words, at, wanted in (
-        ("audit-ledger re", "1", "plain,record\nplain,revoke\n"),
+        ("audit-ledger re", "1", "plain,record\nplain,revoke\nplain,report\n"),
         ("audit-ledger find --re", "2", "plain,--ref\n"),
     ):
         monkeypatch.setenv("COMP_WORDS", words)

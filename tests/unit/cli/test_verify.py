@@ -5,16 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ledger_service.cli.remote import Remote, read_key
 from ledger_service.cli.verify import as_evidence
 from ledger_service.client.problems import named_error
 from ledger_service.errors import LedgerError, NotFoundError, NotReadyError, UsageError
 from ledger_service.proofs.evidence import parse_evidence
+from ledger_service.proofs.note import format_vkey, parse_vkey
 from ledger_service.proofs.policy import format_policy
 from ledger_service.proofs.receipt import format_receipt
 from ledger_service.proofs.trust import format_trust
+from ledger_service.verification.reports import VerificationSigner
 from tests.support.evidence_factory import EvidenceFactory
+from tests.support.verification_reports import SIGNER, make_verification
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,3 +158,32 @@ def test_a_service_that_is_not_there_is_named() -> None:
     with pytest.raises(UsageError):
         Remote("ftp://127.0.0.1").get("/healthz")
     assert "secret" not in repr(Remote("http://127.0.0.1:9", "secret"))
+
+
+def test_signed_reports(command: Callable[..., Ended], factory: EvidenceFactory, tmp_path: Path) -> None:
+    """A report is checked with its key and its evidence; another key, other evidence, or no key ends otherwise."""
+    evidence, report = make_verification(factory, 3)
+    for name, data in (("report.json", SIGNER.sign(report)), ("evidence.json", evidence + b"\n")):
+        (tmp_path / name).write_bytes(data)
+    paths = str(tmp_path / "report.json"), str(tmp_path / "evidence.json")
+    vkey = tmp_path / "desk" / "vkey.txt"
+    assert command("report", *paths).code == 64
+    vkey.write_text(f"{format_vkey(SIGNER.vkey)}\n", encoding="utf-8")
+    said = command("report", *paths)
+    assert (said.code, said.out.splitlines()[0].split(":")[0]) == (0, "Genuine")
+    assert command("report", *paths, "--json").json["result"] == "valid"
+    (tmp_path / "evidence.json").write_bytes(factory.document(2))
+    assert "other evidence" in command("report", *paths).err
+    assert command("report", paths[0]).code == 0
+    vkey.write_text(f"{format_vkey(VerificationSigner(Ed25519PrivateKey.generate()).vkey)}\n", "utf-8")
+    assert command("report", *paths).code == 1
+    vkey.write_text("no key\n", encoding="utf-8")
+    assert command("report", *paths).code == 64
+
+
+def test_the_key_of_the_reports(command: Callable[..., Ended]) -> None:
+    """The operator prints it, the same each time."""
+    assert command("init").code == 0
+    first = command("trust", "vkey")
+    assert parse_vkey(first.out.strip()).name == "audit-ledger/verifications"
+    assert command("trust", "vkey").out == first.out

@@ -35,6 +35,7 @@ def instances() -> list[str]:
         encode(whole["status"]).decode(),
         evidence["evidence"],
         audits["notes"][0],
+        read_vectors("verification_report")["report"],
     ]
 
 

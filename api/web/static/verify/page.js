@@ -5,8 +5,8 @@ import { LedgerError } from "../kernel/errors.js";
 import { digestFile } from "./digest.js";
 import { judge } from "./judge.js";
 import { recogniseFile, recogniseText } from "./recognise.js";
-import { fetchEvidence, fetchRecord, fetchVerdict, ServerError } from "./server.js";
-import { drawAnswer, drawServerWord, element } from "./view.js";
+import { fetchEvidence, fetchRecord, fetchReport, fetchVerdict, ServerError } from "./server.js";
+import { drawAnswer, drawReportOffer, drawServerWord, element } from "./view.js";
 import { number, say, visible } from "./words.js";
 
 const [app, form, dropZone, chooser, paste, list, progress, message, answer] = [
@@ -19,6 +19,7 @@ const bar = progress.querySelector("progress");
 const parts = new Map();
 // Aborts the hashing that goes on, if any.
 let hashing = null;
+const REPORT_TYPES = { pdf: "application/pdf", json: "application/json" };
 // Counts questions, so that a slow answer to an old one is not shown.
 let asked = 0;
 
@@ -27,6 +28,8 @@ const tell = (text, kind = "") => {
   message.className = kind ? `note ${kind}` : "";
 };
 
+// Signed documents that say something of a record, and prove nothing of it.
+const NO_PROOF = new Map([["certificate", "is_certificate"], ["report", "is_report"]]);
 const KEPT_APART = { receipt: "evidence", evidence: "receipt", digest: "file", file: "digest" };
 
 function keep(kind, part) {
@@ -49,7 +52,7 @@ async function takeFiles(files) {
   for (const file of files) {
     const { kind, data } = await recogniseFile(file);
     if (mine !== asked) return undefined;
-    if (kind === "certificate") return refuse(say("is_certificate"));
+    if (NO_PROOF.has(kind)) return refuse(say(NO_PROOF.get(kind)));
     if (kind === "file") {
       const digest = await hash(file);
       if (digest === null) return undefined;
@@ -65,7 +68,7 @@ async function takeText(text) {
   const mine = begin();
   const found = recogniseText(text);
   if (found === null) return refuse(say(text.trim() ? "not_recognised" : "nothing"));
-  if (found.kind === "certificate") return refuse(say("is_certificate"));
+  if (NO_PROOF.has(found.kind)) return refuse(say(NO_PROOF.get(found.kind)));
   if (found.kind === "record") return takeRecord(found, mine);
   keep(found.kind, { name: say("pasted"), ...found });
   return proceed();
@@ -134,7 +137,7 @@ async function proceed() {
   );
   if (mine !== asked) return undefined;
   tell("");
-  answer.replaceChildren(...drawAnswer(found), actions(found));
+  answer.replaceChildren(...drawAnswer(found), actions(found), drawReportOffer((format, status) => report(found, format, status)));
   answer.querySelector("#answer-line").focus();
   if (found.verdict.record !== null) await askServer(found.verdict.record.id, mine);
   return undefined;
@@ -171,8 +174,25 @@ function actions({ verdict, evidence }) {
   );
 }
 
-function download(name, data, text) {
-  const url = URL.createObjectURL(new Blob([data], { type: "application/json" }));
+// The server is asked only now: until then it knows nothing of the evidence.
+async function report({ evidence }, format, status) {
+  const mine = asked;
+  status.replaceChildren(say("report_asking"));
+  try {
+    const data = await fetchReport(evidence, format);
+    if (mine !== asked) return;
+    const name = `verification.${format}`;
+    const link = download(name, data, say("report_ready", { name }), REPORT_TYPES[format]);
+    status.replaceChildren(link);
+    link.focus();
+  } catch (error) {
+    if (!(error instanceof ServerError)) throw error;
+    status.replaceChildren(say("unreachable"));
+  }
+}
+
+function download(name, data, text, type = "application/json") {
+  const url = URL.createObjectURL(new Blob([data], { type }));
   return element("a", { href: url, download: name }, text);
 }
 

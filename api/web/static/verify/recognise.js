@@ -9,11 +9,13 @@ import { parsePolicy } from "../kernel/policy.js";
 import { RECEIPT_VERSION } from "../kernel/receipt.js";
 import { TRUST_VERSION } from "../kernel/trust.js";
 
+const REPORT_VERSION = "audit-ledger/verification-report/v1";
 const DOCUMENTS = new Map([
   [EVIDENCE_VERSION, "evidence"],
   [RECEIPT_VERSION, "receipt"],
   [TRUST_VERSION, "trust"],
   [CERTIFICATE_VERSION, "certificate"],
+  [REPORT_VERSION, "report"],
 ]);
 const VERSION = /"v"\s*:\s*"(audit-ledger\/[a-z-]+\/v1)"\s*}\s*$/;
 const LINK = /^(?:(https?:\/\/[^/\s]+))?\/?(?:v1\/|[a-z]{2}\/)?records\/([A-Za-z0-9_-]{22,43})(?:[/?#]\S*)?$/;

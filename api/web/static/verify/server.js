@@ -2,6 +2,9 @@
 
 import { MAX_EVIDENCE_SIZE } from "../kernel/evidence.js";
 
+// A report as PDF holds evidence, the report on it, and its fonts.
+const MOST_BYTES = 4 * MAX_EVIDENCE_SIZE;
+
 // The server could not be reached, or answered with an error.
 export class ServerError extends Error {}
 
@@ -20,6 +23,14 @@ export const fetchVerdict = async (id) =>
       body: JSON.stringify({ record: id }),
     }),
   );
+
+// The server's signed report on evidence, as one of "pdf" and "json": for this alone the evidence itself is sent.
+export const fetchReport = (evidence, format) =>
+  ask(`/v1/verify/report?format=${format}&lang=${document.documentElement.lang.slice(0, 2)}`, {
+    method: "POST",
+    headers: { "Content-Type": "application/vnd.audit-ledger.evidence+json" },
+    body: evidence,
+  });
 
 // Policy and trust file of a log of this server, as bytes; null when it keeps no such log.
 export async function fetchTrust(origin) {
@@ -41,7 +52,7 @@ async function ask(path, options = {}) {
   if (answer.status === 404) return null;
   if (!answer.ok) throw new ServerError(String(answer.status));
   const data = new Uint8Array(await answer.arrayBuffer());
-  if (data.length > MAX_EVIDENCE_SIZE) throw new ServerError();
+  if (data.length > MOST_BYTES) throw new ServerError();
   return data;
 }
 

@@ -130,6 +130,24 @@ function notProven({ notProven: sentences }) {
   return element("details", {}, element("summary", {}, say("not_proven")), element("ul", {}, ...items));
 }
 
+// Offers the server's signed report; `onAsk(format, status)` is told where to say what becomes of it.
+export function drawReportOffer(onAsk) {
+  const status = element("p", { role: "status" });
+  const buttons = ["pdf", "json"].map((format) => {
+    const button = element("button", { type: "button", class: "secondary outline small" }, say(`report_${format}`));
+    button.addEventListener("click", () => onAsk(format, status));
+    return button;
+  });
+  const section = element("section", { "aria-labelledby": "report-offer" });
+  section.append(
+    element("h3", { id: "report-offer" }, say("report")),
+    element("p", { class: "fine" }, say("report_sends")),
+    element("p", { class: "actions" }, ...buttons),
+    status,
+  );
+  return section;
+}
+
 // What the server says of the record now: its word, beside the verdict and never part of it.
 export function drawServerWord({ record, verdict }) {
   const anchoring = verdict.steps.find(({ number: place }) => place === 6);
