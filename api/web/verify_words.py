@@ -56,6 +56,11 @@ _PAGE: Final[Mapping[str, str]] = {
         "The record is about another file. If you opened and saved yours, or converted it, its bytes are others even"
         " where it looks the same: try the copy that you were given."
     ),
+    "inside": _("inside %(name)s"),
+    "paper": _(
+        "This is about the evidence inside the PDF, and not about what the PDF shows, which anyone can draw: compare it"
+        " with the fields below."
+    ),
     "fresh_status": _(
         "The evidence did not say what the status is by now, so the signed status was asked from this server and"
         " checked here."

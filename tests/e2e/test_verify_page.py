@@ -6,11 +6,12 @@ import hashlib
 import io
 import json
 import re
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from pypdf import PdfReader
+from pypdf import PdfReader, PdfWriter
 
 from ledger_service.proofs.canonical import encode
 from ledger_service.proofs.note import parse_vkey
@@ -301,3 +302,37 @@ def test_signed_report(page: Page, desk: VerifyDesk) -> None:
     report = desk.write("report.json", data)
     choose(page, report)
     page.wait_for_selector("text=signed report of a verification")
+
+
+def test_paper(page: Page, desk: VerifyDesk) -> None:
+    """A paper is judged by the evidence inside it, which the page says; beside its file it is not that file."""
+    asked = f"/v1/records/{desk.private}/paper?fields=file_sha256,title"
+    paper = desk.write("paper.pdf", desk.ledger.get(asked, key=desk.ledger.key).body)
+    choose(page, paper)
+    assert answer(page) == "Genuine"
+    assert "not about what the PDF shows" in page.inner_text("#verify-answer")
+    choose(page, desk.other)
+    page.wait_for_selector("text=Not genuine")
+    choose(page, desk.file)
+    page.wait_for_selector("text=Genuine")
+    page.reload()
+    changed = desk.evidence.read_bytes().replace(b"onerror", b"onerrer")
+    choose(page, desk.write("drawn.pdf", pdf_with({"evidence.json": changed})))
+    assert answer(page) == "Not genuine"
+    page.reload()
+    packed = zlib.compress(bytes(2 << 20))
+    part = b"<</Type /EmbeddedFile/Filter /FlateDecode/Length %d>>\nstream\n" % len(packed) + packed
+    bomb = b"%PDF-1.7\n" + 500 * part
+    choose(page, desk.write("bomb.pdf", bomb))
+    page.wait_for_selector("text=Which record should it belong to?")
+
+
+def pdf_with(files: dict[str, bytes]) -> bytes:
+    """A PDF of somebody else's making, with files inside."""
+    writer = PdfWriter()
+    writer.add_blank_page(100, 100)
+    for name, data in files.items():
+        writer.add_attachment(name, data)
+    written = io.BytesIO()
+    writer.write(written)
+    return written.getvalue()

@@ -50,8 +50,12 @@ function begin() {
 async function takeFiles(files) {
   const mine = begin();
   for (const file of files) {
-    const { kind, data } = await recogniseFile(file);
+    const { kind, data, inside } = await recogniseFile(file);
     if (mine !== asked) return undefined;
+    if (inside && !ownEvidence()) {
+      keep("evidence", { name: say("inside", { name: file.name }), data: inside, paper: true });
+      continue;
+    }
     if (NO_PROOF.has(kind)) return refuse(say(NO_PROOF.get(kind)));
     if (kind === "file") {
       const digest = await hash(file);
@@ -63,6 +67,9 @@ async function takeFiles(files) {
   }
   return proceed();
 }
+
+// Whether evidence was brought by itself: a PDF beside it is the file that it is about, whatever that has inside.
+const ownEvidence = () => parts.has("receipt") || (parts.has("evidence") && !parts.get("evidence").paper);
 
 async function takeText(text) {
   const mine = begin();
@@ -137,6 +144,7 @@ async function proceed() {
   );
   if (mine !== asked) return undefined;
   tell("");
+  found.paper = parts.get("evidence")?.paper === true;
   answer.replaceChildren(...drawAnswer(found), actions(found), drawReportOffer((format, status) => report(found, format, status)));
   answer.querySelector("#answer-line").focus();
   if (found.verdict.record !== null) await askServer(found.verdict.record.id, mine);

@@ -8,6 +8,7 @@ import { EVIDENCE_VERSION, MAX_EVIDENCE_SIZE } from "../kernel/evidence.js";
 import { parsePolicy } from "../kernel/policy.js";
 import { RECEIPT_VERSION } from "../kernel/receipt.js";
 import { TRUST_VERSION } from "../kernel/trust.js";
+import { filesInside } from "./paper.js";
 
 const REPORT_VERSION = "audit-ledger/verification-report/v1";
 const DOCUMENTS = new Map([
@@ -17,6 +18,8 @@ const DOCUMENTS = new Map([
   [CERTIFICATE_VERSION, "certificate"],
   [REPORT_VERSION, "report"],
 ]);
+// A paper is a few hundred kilobytes of fonts, and its evidence.
+const MOST_PAPER_BYTES = 4 * MAX_EVIDENCE_SIZE;
 const VERSION = /"v"\s*:\s*"(audit-ledger\/[a-z-]+\/v1)"\s*}\s*$/;
 const LINK = /^(?:(https?:\/\/[^/\s]+))?\/?(?:v1\/|[a-z]{2}\/)?records\/([A-Za-z0-9_-]{22,43})(?:[/?#]\S*)?$/;
 const VERIFY_LINK = /^(https?:\/\/[^/\s]+)?\/verify\?(?:\S*&)?record=([A-Za-z0-9_-]{22,43})(?:[&#]\S*)?$/;
@@ -25,11 +28,18 @@ const RECORD = /^[A-Za-z0-9_-]{22,43}$/;
 const HEX_DIGEST = /^(?:sha-?256[:=]\s*)?([0-9a-f]{64})(?:\s[ *]?.*)?$/i;
 const DIGEST_SIZE = 32;
 
-// What a file is, as { kind, data }: a document of ours with its bytes, or kind "file".
+// What a file is, as { kind, data }: a document of ours with its bytes, or kind "file". A paper of ours is a file as well;
+// `inside` is then the evidence that it carries.
 export async function recogniseFile(file) {
-  if (file.size > MAX_EVIDENCE_SIZE) return { kind: "file" };
+  if (file.size > MOST_PAPER_BYTES) return { kind: "file" };
   const data = new Uint8Array(await file.arrayBuffer());
-  return recogniseDocument(data) ?? { kind: "file" };
+  const document = file.size > MAX_EVIDENCE_SIZE ? null : recogniseDocument(data);
+  return document ?? { kind: "file", inside: await evidenceInside(data) };
+}
+
+async function evidenceInside(data) {
+  const found = (await filesInside(data, MAX_EVIDENCE_SIZE)).map(recogniseDocument);
+  return found.find((document) => document?.kind === "evidence")?.data;
 }
 
 // What a text is: a document as above, { kind: "record", id, host }, { kind: "digest", digest }, or null for nothing known.

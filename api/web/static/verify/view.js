@@ -19,10 +19,10 @@ export function element(name, attributes = {}, ...children) {
 const kebab = (text) => text.toLowerCase().replaceAll(" ", "-");
 
 // The verdict with its cause, what it is about, the steps folded, and what is not proven.
-export function drawAnswer({ verdict, source, fingerprints, freshStatus }) {
+export function drawAnswer({ verdict, source, fingerprints, freshStatus, paper }) {
   return [
     banner(verdict),
-    ...notes(verdict, freshStatus),
+    ...notes(verdict, { freshStatus, paper }),
     trustNote(source, fingerprints),
     ...about(verdict),
     steps(verdict),
@@ -51,8 +51,9 @@ function banner(verdict) {
   );
 }
 
-function notes(verdict, freshStatus) {
+function notes(verdict, { freshStatus, paper }) {
   const found = [];
+  if (paper) found.push(say("paper"));
   if (verdict.steps[KIND_STEP - 1].detail === OTHER_FILE) found.push(say("other_file"));
   if (freshStatus) found.push(say("fresh_status"));
   return found.map((text) => element("p", { class: "note wait" }, text));
