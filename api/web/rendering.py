@@ -11,7 +11,7 @@ from jinja2 import StrictUndefined
 from markupsafe import Markup
 
 from api.web.assets import load_assets
-from api.web.languages import LANGUAGES, PARAMETER, chosen, gettext, language, ngettext
+from api.web.languages import ENGLISH, LANGUAGES, PARAMETER, chosen, gettext, language, ngettext
 from api.web.sentences import cause_of, translate_sentence
 from api.web.verify_words import verify_words
 from api.web.words import WORDS, format_number, show_when
@@ -31,7 +31,7 @@ def prepare(app: APIFlask) -> None:
     environment.add_extension("jinja2.ext.i18n")
     # The extension adds this method when it is loaded; its stubs know nothing of it.
     environment.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
-    environment.filters |= {"when": show_when, "number": format_number, "sentence": translate_sentence}
+    environment.filters |= {"when": show_when, "number": format_number, "sentence": _sentence}
     environment.globals |= {
         "asset": _asset,
         "cause_of": cause_of,
@@ -103,6 +103,15 @@ def _policy(nonce: str) -> str:
             "frame-ancestors 'none'",
         )
     )
+
+
+def _sentence(text: str) -> Markup:
+    """A sentence from below in the reader's language, or, marked as English, as it came."""
+    # Messages of errors are in the catalogue, though no page keeps a list of them.
+    said = translate_sentence(text) or (gettext(text) if text else text)
+    if said == text and language() != ENGLISH:
+        return Markup('<span lang="{}">{}</span>').format(ENGLISH.tag, text)
+    return Markup("{}").format(said)
 
 
 def _asset(name: str) -> str:

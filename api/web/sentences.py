@@ -1,6 +1,7 @@
 """Sentences that come from below the pages, of the kernel, of errors and of rules for fields, in the reader's words.
 
-The parts that make them speak English alone; here each is known by its words, with places for what it names.
+The parts that make them speak English alone; here each is known by its words, with places for what it names. The
+browser translates with the same table by the same rules, `static/verify/words.js`.
 """
 
 from __future__ import annotations
@@ -8,30 +9,15 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from api.web.format_sentences import FORMAT_FIXED, FORMAT_PATTERNS
 from api.web.languages import gettext
 from api.web.languages import noted as _
+from api.web.verdict_sentences import VERDICT_FIXED, VERDICT_PATTERNS
+from api.web.words import WORDS
 
 FIXED: Final = (
-    _("When the entry was accepted: `accepted` is the operator's claim."),
-    _("Who presents this: the evidence is a bearer document, and anyone who has it can show it."),
-    _("How many entries the log has, and that their bytes are available: neither log nor chain proves it."),
-    _("Nothing bounds from below when the entry was made: the anchor is not later than an earlier head."),
-    _("The checkpoint's EIP-712 line could not be checked. The kernel has no Keccak."),
-    _("Who signed the claim: the trust file names no author keys."),
-    _("The file is not the one that the record is about."),
-    _("The disclosed fields do not belong to this entry."),
-    _("The inclusion proof does not lead to the checkpoint's root."),
-    _("A signature does not verify."),
-    _("The checkpoint is of another log than the entry."),
-    _("The schema is not the one that the entry names."),
-    _("The status is another record's."),
-    _("The evidence has no status statement, and silence is not a status."),
-    _("The input is not canonical JSON."),
-    _("The JSON is not in canonical form, or a key is doubled."),
-    _("This browser cannot check Ed25519 signatures here."),
-    _("The evidence does not parse."),
-    _("The status statement is signed by an unknown key."),
-    _("The trust file names no status key of this log."),
+    *VERDICT_FIXED,
+    *FORMAT_FIXED,
     _("is missing"),
     _("is not known"),
     _("is missing or not known"),
@@ -61,29 +47,8 @@ FIXED: Final = (
 """Sentences that are always the same; all but these and the patterns are shown as they are."""
 
 PATTERNS: Final = (
-    (
-        r"The status is the operator's word as of (?P<time>\S+)\.",
-        _("The status is the operator's word as of %(time)s."),
-    ),
-    (
-        r"Step (?P<number>\d) \(.*?\), which the trust file does not require: .*",
-        _("Check %(number)s, which was not required, could not be made."),
-    ),
-    (
-        r"The field (?P<name>[a-z0-9_]+) is not shown\.",
-        _("The field %(name)s is not shown. Ask whoever holds the record for evidence that shows it."),
-    ),
-    (
-        r"The time: self-anchored: .*",
-        _(
-            "The time: the operator runs this chain, so it gives order and tamper evidence to those who kept a"
-            " checkpoint, not independent time."
-        ),
-    ),
-    (
-        r"The policy names no key of the log (?P<log>\S+)\.",
-        _("This server keeps no log %(log)s, so it knows none of its keys."),
-    ),
+    *VERDICT_PATTERNS,
+    *FORMAT_PATTERNS,
     (
         r"must be 1 to (?P<most>\d+) printable characters without space at either end",
         _("must be 1 to %(most)s printable characters without space at either end"),
@@ -98,19 +63,73 @@ PATTERNS: Final = (
     ),
     (r"must be a list of 1 to (?P<most>\d+) items", _("must be a list of 1 to %(most)s items")),
 )
+"""Sentences that hold values; `verdict_sentences.py` says what the names of the places mean."""
+
+CODES: Final = {"status": "status", "state": "status", "reason": "reason", "grade": "grade"}
+"""Places that hold a code, and the kind of words that people have for it."""
+
+JOINT: Final = _("%(first)s %(rest)s")
+"""How one sentence follows another."""
+
+_KNOWN: Final = frozenset(FIXED)
 _COMPILED: Final = tuple((re.compile(pattern, re.DOTALL), message) for pattern, message in PATTERNS)
+# How many sentences may stand in or behind one another: what a stranger wrote must not keep us busy.
+_MOST: Final = 6
 
 # How a verdict begins that one check decided: its number, and what it found.
 _CAUSE: Final = re.compile(r"Step (\d) \(.*?\) (?:failed|could not be checked): (.*)", re.DOTALL)
 
 
-def translate_sentence(sentence: str) -> str:
-    """A sentence in the reader's language; itself when it is not known."""
+def translate_sentence(sentence: str) -> str | None:
+    """A sentence, or several, in the reader's language; None when not all of it is known."""
+    return _translate(sentence, left=_MOST)
+
+
+def _translate(text: str, *, left: int) -> str | None:
+    if left == 0:
+        return None
+    return _translate_one(text, left=left - 1) or _translate_several(text, left=left - 1)
+
+
+def _translate_one(text: str, *, left: int) -> str | None:
+    if text in _KNOWN:
+        return gettext(text)
     for pattern, message in _COMPILED:
-        found = pattern.fullmatch(sentence)
-        if found is not None:
-            return gettext(message) % found.groupdict()
-    return gettext(sentence) if sentence else sentence
+        found = pattern.fullmatch(text)
+        values = None if found is None else _fill(found.groupdict(), left=left)
+        if values is not None:
+            return gettext(message) % values
+    return None
+
+
+def _translate_several(text: str, *, left: int) -> str | None:
+    """A first sentence and those behind it, wherever the first one may end."""
+    end = text.find(". ")
+    while end >= 0:
+        first = _translate_one(text[: end + 1], left=left)
+        rest = None if first is None else _translate(text[end + 2 :], left=left)
+        if rest is not None:
+            return gettext(JOINT) % {"first": first, "rest": rest}
+        end = text.find(". ", end + 1)
+    return None
+
+
+def _fill(places: dict[str, str], *, left: int) -> dict[str, str] | None:
+    values = {}
+    for name, text in places.items():
+        value = _value(name, text, left=left)
+        if value is None:
+            return None
+        values[name] = value
+    return values
+
+
+def _value(name: str, text: str, *, left: int) -> str | None:
+    if name == "clause":
+        return _translate(text, left=left)
+    if name in CODES:
+        return gettext(WORDS[CODES[name]].get(text, text))
+    return gettext(text) if name == "thing" and text in _KNOWN else text
 
 
 def cause_of(reason: str) -> tuple[str, str] | None:

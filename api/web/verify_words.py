@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from api.web.languages import gettext
 from api.web.languages import noted as _
-from api.web.sentences import FIXED, PATTERNS
+from api.web.sentences import CODES, FIXED, JOINT, PATTERNS
 from api.web.words import WORDS
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _KINDS: Final = (
     "people", "result", "next", "scope", "step", "meaning", "outcome", "status", "stage", "kind", "grade",
+    "reason",
 )  # fmt: skip
 _PAGE: Final[Mapping[str, str]] = {
     "evidence": _("Evidence"),
@@ -125,4 +126,6 @@ def verify_words() -> dict[str, Any]:
         "sentences": {sentence: gettext(sentence) for sentence in FIXED},
         # Both languages write patterns alike but for the names of groups.
         "patterns": [[pattern.replace("(?P<", "(?<"), gettext(message)] for pattern, message in PATTERNS],
+        "codes": CODES,
+        "joint": gettext(JOINT),
     }

@@ -223,12 +223,15 @@ def test_dropped(page: Page, desk: VerifyDesk) -> None:
 
 
 def test_chinese(page: Page, desk: VerifyDesk) -> None:
-    """The same page in Chinese, to its last sentence but the kernel's details."""
+    """The same page in Chinese, to its last sentence, the kernel's details of the eight checks among them."""
     page.goto(f"{desk.url}?lang=zh&record={desk.purchase}")
     assert answer(page) == "真实"
-    page.evaluate(
-        "() => document.querySelectorAll('[lang=en], code, .languages').forEach((each) => each.remove())"
-    )
+    page.locator("#server-word").wait_for(state="attached")
+    assert page.locator("#verify-answer [lang=en]").count() == 0
+    details = page.locator("#verify-answer .steps .detail").all_text_contents()
+    assert len(details) == 8
+    assert all(re.search("[\u4e00-\u9fff]", each) for each in details)
+    page.evaluate("() => document.querySelectorAll('code, .languages').forEach((each) => each.remove())")
     assert not re.search("[a-z]{3,} [a-z]{3,} [a-z]{3,}", page.inner_text("#verify-app"))
 
 

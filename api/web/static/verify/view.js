@@ -2,7 +2,7 @@
 
 import { encodeText } from "../kernel/canonical.js";
 import { peopleWords } from "../kernel/verdict.js";
-import { number, say, sentence, visible, when, word } from "./words.js";
+import { number, say, translate, visible, when, word } from "./words.js";
 
 const MARKS = { Genuine: "✓", "Not genuine": "✕", "Cannot tell": "?" };
 const CAUSE = /^Step (\d) \(.*?\) (?:failed|could not be checked): (.*)$/s;
@@ -15,6 +15,9 @@ export function element(name, attributes = {}, ...children) {
   made.append(...children);
   return made;
 }
+
+// A sentence of the kernel in the reader's language, or, marked as English, as it came.
+const said = (text) => translate(text) ?? element("span", { lang: "en" }, visible(text));
 
 const kebab = (text) => text.toLowerCase().replaceAll(" ", "-");
 
@@ -39,7 +42,7 @@ function banner(verdict) {
     element("p", { class: "cause" }, `${word("result", verdict.result)} ${word("next", verdict.result)}`),
   ];
   if (cause) {
-    lines.push(element("p", { class: "cause" }, `${word("step", cause[1])}: ${sentence(cause[2])}`));
+    lines.push(element("p", { class: "cause" }, `${word("step", cause[1])}: `, said(cause[2])));
   }
   const checked = say("checked_here", { time: when(verdict.checkedAt) });
   lines.push(element("p", { class: "fine" }, `${checked} ${word("scope", verdict.scope)}`));
@@ -119,7 +122,7 @@ function steps(verdict) {
       { class: state },
       element("p", { class: "line" }, element("strong", {}, word("step", place)), " ", badge),
       element("p", { class: "fine" }, word("meaning", place)),
-      element("p", { class: "fine detail", lang: "en" }, visible(detail)),
+      element("p", { class: "fine detail" }, said(detail)),
     );
   });
   const list = element("ol", {}, ...items);
@@ -127,7 +130,7 @@ function steps(verdict) {
 }
 
 function notProven({ notProven: sentences }) {
-  const items = sentences.map((text) => element("li", {}, sentence(text)));
+  const items = sentences.map((text) => element("li", {}, said(text)));
   return element("details", {}, element("summary", {}, say("not_proven")), element("ul", {}, ...items));
 }
 
@@ -160,7 +163,7 @@ export function drawServerWord({ record, verdict }) {
     fact(
       say("anchor"),
       `${word("outcome", anchoring.outcome)}. `,
-      element("span", { class: "fine", lang: "en" }, visible(anchoring.detail)),
+      element("span", { class: "fine" }, said(anchoring.detail)),
     ),
   );
   const section = element("section", { "aria-labelledby": "server-word" });
