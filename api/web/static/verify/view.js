@@ -88,7 +88,12 @@ function about({ record, interval }) {
   if (interval !== null) {
     const after = interval.after === null ? say("no_lower_bound") : when(interval.after);
     facts.append(
-      fact(say("interval"), say("between", { after, before: when(interval.before), grade: word("grade", interval.grade) })),
+      wide(
+        fact(
+          say("interval"),
+          say("between", { after, before: when(interval.before), grade: word("grade", interval.grade) }),
+        ),
+      ),
     );
   }
   const section = element("section", { "aria-labelledby": "answer-about" });
@@ -113,14 +118,14 @@ function fields({ public: open, fields: shown }) {
   return rows.length ? [element("table", { class: "pairs" }, element("tbody", {}, ...rows))] : [];
 }
 
+const badge = (outcome) => element("span", { class: `badge outcome-${kebab(outcome)}` }, word("outcome", outcome));
+
 function steps(verdict) {
   const items = verdict.steps.map(({ number: place, outcome, detail }) => {
-    const state = `outcome-${kebab(outcome)}`;
-    const badge = element("span", { class: `badge ${state}` }, word("outcome", outcome));
     return element(
       "li",
-      { class: state },
-      element("p", { class: "line" }, element("strong", {}, word("step", place)), " ", badge),
+      { class: `outcome-${kebab(outcome)}` },
+      element("p", { class: "line" }, element("strong", {}, word("step", place)), " ", badge(outcome)),
       element("p", { class: "fine" }, word("meaning", place)),
       element("p", { class: "fine detail" }, said(detail)),
     );
@@ -162,7 +167,8 @@ export function drawServerWord({ record, verdict }) {
     fact(say("stage"), word("stage", record.stage)),
     fact(
       say("anchor"),
-      `${word("outcome", anchoring.outcome)}. `,
+      badge(anchoring.outcome),
+      " ",
       element("span", { class: "fine" }, said(anchoring.detail)),
     ),
   );
