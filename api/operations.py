@@ -74,8 +74,12 @@ _PROBLEMS: Final = {
         (503, "Something that this needs is away; Retry-After says when to ask again."),
         (507, "There is no room for more records."),
     )
+} | {
+    414: Content(
+        "The address is too long. The HTTP server says so, before anything is read.", media=("text/html",)
+    )
 }
-_ALWAYS: Final = frozenset({400, 401, 429, 503})
+_ALWAYS: Final = frozenset({400, 401, 414, 429, 503})
 
 
 def operation(

@@ -8,6 +8,7 @@ evidence discloses, and no others.
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -21,8 +22,9 @@ from api.web.languages import gettext
 from api.web.languages import noted as _
 from api.web.record_forms import FIELDS, ITEM_FIELDS
 from api.web.record_page import site
-from ledger_service.errors import OverloadedError, PapersUnavailableError
+from ledger_service.errors import MalformedError, OverloadedError, PapersUnavailableError
 from ledger_service.marketplace.currencies import MINOR_UNITS
+from ledger_service.proofs.canonical import decode_base64url
 from ledger_service.proofs.note import format_vkey
 from ledger_service.proofs.verdict import PASS, people_words
 from ledger_service.wiring.kinds import KINDS
@@ -45,6 +47,8 @@ _INSIDE: Final = {
 _VARIANT: Final = "pdf/a-3a"
 _STYLE: Final = Path(__file__).parent / "static/own/paper.css"
 _MINOR: Final = "_minor"
+# Digests stand in base64url in entries, and in hexadecimal wherever people compare them.
+_DIGESTS: Final = ("_sha256", "_sm3")
 # What stands in entries for everybody, and in no form under this name.
 _PUBLIC: Final = {
     "extent": _("Extent"),
@@ -165,8 +169,12 @@ def _say(name: str, value: JsonValue, currency: JsonValue) -> list[str]:
                 f"{labels.get(key, key)}: {', '.join(_say(key, value[key], currency))}" for key in names
             )
         ]
-    if name.endswith(_MINOR) and isinstance(value, int) and currency in MINOR_UNITS:
-        return [say_amount(value, str(currency))]
+    # What a stranger's evidence shows may be of any type under any name.
+    if name.endswith(_MINOR) and type(value) is int and isinstance(currency, str) and currency in MINOR_UNITS:
+        return [say_amount(value, currency)]
+    if name.endswith(_DIGESTS) and isinstance(value, str):
+        with suppress(MalformedError):
+            return [decode_base64url(value).hex()]
     return [str(value)]
 
 

@@ -14,6 +14,7 @@ from api.web.papers import EVIDENCE_NAME, say_amount
 from ledger_service.credentials.completions import EXAMPLE_COMPLETION
 from ledger_service.government.datasets import EXAMPLE_DATASET
 from ledger_service.marketplace.purchases import EXAMPLE_PURCHASE
+from ledger_service.proofs.canonical import decode_base64url
 from ledger_service.proofs.policy import parse_policy
 from ledger_service.proofs.trust import parse_trust
 from ledger_service.proofs.verify import verify
@@ -21,6 +22,7 @@ from tests.support.sample_papers import EXAMPLES
 from tests.unit.api.conftest import problem_of
 
 if TYPE_CHECKING:
+    from ledger_service.proofs.canonical import JsonValue
     from tests.unit.api.conftest import Desk
 
 # WeasyPrint leaves the file of its colour profile to the garbage collector.
@@ -47,7 +49,7 @@ def text_of(paper: PdfReader) -> str:
     [
         ("purchases", "Receipt for a purchase", "45.00 USD"),
         ("completions", "Certificate of completion", str(EXAMPLE_COMPLETION["certificate_number"])),
-        ("datasets", "Notarization certificate", str(EXAMPLE_DATASET["title"])),
+        ("datasets", "Notarization certificate", decode_base64url(str(EXAMPLE_DATASET["file_sha256"])).hex()),
     ],
 )
 def test_the_evidence_inside_gives_the_same_verdict_offline(
@@ -128,3 +130,20 @@ def test_a_machine_that_cannot_draw_says_so(desk: Desk, monkeypatch: pytest.Monk
 def test_amounts_stand_with_their_decimals(minor: int, currency: str, said: str) -> None:
     """An amount in minor units is written in its currency's places."""
     assert say_amount(minor, currency) == said
+
+
+def test_fields_of_any_type_are_said(desk: Desk) -> None:
+    """What a stranger's evidence shows under our names may be anything."""
+    odd: dict[str, JsonValue] = {
+        "amount_minor": True,
+        "adjustment_minor": 5,
+        "currency": ["USD"],
+        "items": [{"sku": None, "extra": {"deep": [1]}}, 7],
+        "file_sha256": "no digest",
+        "file_sm3": 3,
+    }
+    app = desk.client.application
+    with app.test_request_context("/"):
+        said = dict(papers._say_fields("purchase/v1", odd))
+    assert [line for lines in said.values() for line in lines if "no digest" in line]
+    assert len(said) == len(odd)
