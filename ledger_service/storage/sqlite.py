@@ -31,7 +31,7 @@ _WAL_DEFECT_FROM: Final = (3, 7, 0)
 _WAL_DEFECT_TO: Final = (3, 51, 2)
 
 PAGE_BYTES: Final = 4096
-WRITER_CACHE_KIB: Final = 256 * 1024
+WRITER_CACHE_KIB: Final = 96 * 1024
 READER_CACHE_KIB: Final = 16 * 1024
 # A checkpoint copies a page once, however often it was changed since the last one. Random record ids touch
 # many pages of a large index, so a long WAL saves more than it costs: at 10⁶ rows 16,384 pages took 55 µs a
