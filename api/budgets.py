@@ -38,11 +38,14 @@ class Budget:
         self._back_at: dict[str, int] = {}
         self._lock = threading.Lock()
 
-    def spend(self, who: str) -> None:
-        """Take one; raises RateLimitedError when nothing is left, and then takes nothing."""
+    def spend(self, who: str, *, count: int = 1) -> None:
+        """Take `count`; raises RateLimitedError when so much is not left, and then takes nothing.
+
+        Whoever has everything left may take at least one thing of any price.
+        """
         now = self._clock_ns()
         with self._lock:
-            back_at = max(self._back_at.get(who, now), now) + self._each_ns
+            back_at = max(self._back_at.get(who, now), now) + min(count, self.per_minute) * self._each_ns
             if back_at - now <= _MINUTE_NS:
                 self._back_at[who] = back_at
                 if len(self._back_at) > MOST_KNOWN:

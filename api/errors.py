@@ -65,6 +65,7 @@ _STATUSES: Final[Mapping[HTTPStatus, tuple[type[errors.LedgerError], ...]]] = {
         errors.EvidenceError,
         errors.CouldNotCheckError,
         errors.AnchorError,
+        errors.PaperTooLongError,
     ),
     HTTPStatus.INSUFFICIENT_STORAGE: (errors.DiskFullError,),
     HTTPStatus.TOO_MANY_REQUESTS: (errors.RateLimitedError,),

@@ -22,12 +22,27 @@ if TYPE_CHECKING:
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 # A record's page and paper show a verdict, which costs what any verdict costs; drawing the paper costs more.
 _VERIFYING: Final = frozenset(
-    {"verify.verify", "verify.report", "pages_verify.verify_here", "pages.record", "papers.paper"}
+    {
+        "verify.verify",
+        "verify.report",
+        "pages_verify.verify_here",
+        "pages_verify.report_here",
+        "pages.record",
+        "papers.paper",
+    }
 )
+# Drawing a PDF costs half a second of a core, and a verification a few milliseconds.
+_PAPER_PRICE: Final = 100
 _MOST_KEYS: Final = 16_384
 _LONGEST_ADDRESS: Final = 64
 # Whoever has one IPv6 address has at least the 2^64 of its network.
 _HOST_BITS: Final = 64
+
+
+def _price() -> int:
+    """What a verification costs of its budget: more for one that is drawn."""
+    drawn = request.endpoint == "papers.paper" or request.args.get("format") == "pdf"
+    return _PAPER_PRICE if drawn else 1
 
 
 class Limits:
@@ -52,7 +67,7 @@ class Limits:
     def charge_key(self, key: str) -> None:
         """Charge the present request to an API key; raises RateLimitedError."""
         if request.endpoint in _VERIFYING:
-            self._verifications.spend(key)
+            self._verifications.spend(key, count=_price())
         elif request.method in _READING:
             self._reads.spend(key)
         else:
@@ -60,8 +75,11 @@ class Limits:
 
     def charge_address(self) -> None:
         """Charge the present request to the address that it comes from; raises RateLimitedError."""
-        budget = self._verifications if request.endpoint in _VERIFYING else self._anonymous
-        budget.spend(address_of(request.remote_addr))
+        address = address_of(request.remote_addr)
+        if request.endpoint in _VERIFYING:
+            self._verifications.spend(address, count=_price())
+        else:
+            self._anonymous.spend(address)
 
     def check_guess(self, credential: str) -> None:
         """Raise RateLimitedError if the address has offered too many keys that are no good.

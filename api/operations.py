@@ -32,6 +32,7 @@ _NOTES: Final = "x-audit-ledger"
 _REF: Final = "#/components/schemas/"
 _RESPONSE: Final = "#/components/responses/"
 JSON: Final = "application/json"
+_TEXT: Final = {"type": "string"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +191,11 @@ class _Notes:
 def _format_content(content: Content) -> dict[str, Any]:
     written: dict[str, Any] = {"description": content.description}
     if content.media:
-        schema = {"$ref": _REF + content.shape.__name__} if content.shape else {"type": "string"}
-        written["content"] = {media: {"schema": schema} for media in content.media}
+        shape = {"$ref": _REF + content.shape.__name__} if content.shape else _TEXT
+        # What is no JSON has no shape, whatever else the answer may be.
+        written["content"] = {
+            media: {"schema": shape if media.endswith("json") else _TEXT} for media in content.media
+        }
     if content.headers:
         headers = content.headers.items()
         written["headers"] = {k: {"description": v, "schema": {"type": "string"}} for k, v in headers}

@@ -9,11 +9,12 @@ from apiflask import APIBlueprint
 from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from api.routes.verify import FORMATS, report_answer
+from api.errors import STATUS_OF
+from api.routes.verify import EVIDENCE_ONLY, JSON_FORMAT, parse_format, report_answer
 from api.service import service
 from api.web.forms import check_same_site
 from api.web.rendering import check_language, page
-from ledger_service.errors import BodyTooLargeError, LedgerError
+from ledger_service.errors import BadRequestError, BodyTooLargeError, LedgerError
 from ledger_service.proofs.verdict import people_words
 
 if TYPE_CHECKING:
@@ -34,34 +35,56 @@ def verify() -> Response:
 
 @blueprint.post("/verify")
 def verify_here() -> Response:
-    """Give the server's verdict on uploaded evidence or on a record, or its report, for browsers without scripts.
+    """Give the server's verdict on uploaded evidence or on a record, for browsers without scripts.
 
     It changes nothing and speaks for nobody, so it needs no token; a form of another site is refused all the same.
     """
-    check_same_site()
-    request.max_content_length = _LARGEST
-    request.max_form_memory_size = _LARGEST
-    try:
-        document, asked = _read_form()
-    except RequestEntityTooLarge as error:
-        raise BodyTooLargeError(limit=_LARGEST) from error
-    form = request.form.get("report", "")
+    document, asked = _read_form()
     try:
         evidence = _as_evidence(document, asked)
-        if form in FORMATS:
-            return report_answer(evidence, form=form)
-        verdict = service().judge.judge(evidence)
     except LedgerError as error:
-        return page("verify.html", status=404, verdict=None, people=None, problem=error.text, asked=asked)
+        return _not_found(error, asked)
+    verdict = service().judge.judge(evidence)
     return page(
         "verify.html", verdict=verdict, people=people_words(verdict.result), problem=None, asked=asked
     )
 
 
+@blueprint.post("/verify/report")
+def report_here() -> Response:
+    """Give the same as a signed report."""
+    form = parse_format()
+    document, asked = _read_form()
+    try:
+        evidence = _as_evidence(document, asked)
+        if form == JSON_FORMAT and not document and _LINK.fullmatch(asked):
+            raise BadRequestError(EVIDENCE_ONLY)
+    except LedgerError as error:
+        return _not_found(error, asked)
+    return report_answer(evidence, form=form)
+
+
+def _not_found(error: LedgerError, asked: str) -> Response:
+    return page(
+        "verify.html",
+        status=STATUS_OF[error.code],
+        verdict=None,
+        people=None,
+        problem=error.text,
+        asked=asked,
+    )
+
+
 def _read_form() -> tuple[bytes, str]:
-    upload = request.files.get("evidence")
-    asked = request.form.get("text", "").strip()
-    return (upload.read() if upload is not None else b""), asked
+    check_same_site()
+    request.max_content_length = _LARGEST
+    request.max_form_memory_size = _LARGEST
+    try:
+        upload = request.files.get("evidence")
+        asked = request.form.get("text", "").strip()
+        return (upload.read() if upload is not None else b""), asked
+    except RequestEntityTooLarge as error:
+        raise BodyTooLargeError(limit=_LARGEST) from error
 
 
 def _as_evidence(document: bytes, asked: str) -> bytes:

@@ -32,7 +32,7 @@ LANGUAGE: Final = Parameter(
     "recordPaper",
     tag="records",
     parameters=(FIELDS, LANGUAGE),
-    problems=(403, 409, 410),
+    problems=(403, 409, 410, 422),
     answers={200: Content("The record as PDF/A-3 with the evidence inside.", media=(PDF,))},
 )
 def paper(record_id: str) -> Response:

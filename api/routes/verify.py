@@ -13,7 +13,7 @@ from api.parsing import TIME_SCHEMA, parse_moment, read_body
 from api.routes.papers import LANGUAGE, PDF
 from api.routes.records import EVIDENCE
 from api.service import service
-from api.shapes import Verdict, VerificationReport, VerifyQuestion
+from api.shapes import Evidence, Verdict, VerificationReport, VerifyQuestion
 from api.web.papers import draw_report
 from api.web.rendering import check_language
 from ledger_service.errors import BadRequestError, LedgerError
@@ -30,12 +30,15 @@ blueprint = APIBlueprint("verify", __name__)
 _LARGEST_EVIDENCE: Final = 1_048_576
 
 REPORT: Final = "application/vnd.audit-ledger.verification-report+json"
-FORMATS: Final = ["json", "pdf"]
-MOMENTS: Final = (
+JSON_FORMAT: Final = "json"
+FORMATS: Final = (JSON_FORMAT, "pdf")
+EVIDENCE_ONLY: Final = (
+    "A report names the evidence by its digest: fetch the record's evidence, and send that."
+)
+_MOMENTS: Final = (
     Parameter("at", "The moment whose status is asked for; now without.", schema=TIME_SCHEMA),
     Parameter("known_at", "Only what was in the log by this moment; everything without.", schema=TIME_SCHEMA),
 )
-QUESTION: Final = Content("Evidence, or a record's id.", VerifyQuestion, ("application/json", EVIDENCE))
 
 
 @blueprint.post("/v1/verify")
@@ -43,8 +46,8 @@ QUESTION: Final = Content("Evidence, or a record's id.", VerifyQuestion, ("appli
     blueprint,
     "verify",
     tag="verify",
-    parameters=MOMENTS,
-    body=QUESTION,
+    parameters=_MOMENTS,
+    body=Content("Evidence, or a record's id.", VerifyQuestion, ("application/json", EVIDENCE)),
     problems=(404, 409),
     answers={200: Content("The verdict. A check that could not be made never makes it valid.", Verdict)},
 )
@@ -53,7 +56,10 @@ def verify() -> Response:
 
     Whoever does not trust this server checks the same evidence offline, by the same numbered steps.
     """
-    return bytes_answer(format_verdict(service().judge.judge(_asked_evidence(), **_asked_moments())))
+    body = _read_body()
+    record = _asked_record(body)
+    evidence = body.strip() if record is None else service().archive.evidence(record)
+    return bytes_answer(format_verdict(service().judge.judge(evidence, **_asked_moments())))
 
 
 @blueprint.post("/v1/verify/report")
@@ -62,37 +68,46 @@ def verify() -> Response:
     "verificationReport",
     tag="verify",
     parameters=(
-        *MOMENTS,
+        *_MOMENTS,
         Parameter(
-            "format", "json (the signed report itself), or pdf with it inside.", schema={"enum": FORMATS}
+            "format",
+            "json (the signed report, which names the evidence by its digest), or pdf with both inside.",
+            schema={"enum": list(FORMATS)},
         ),
         LANGUAGE,
     ),
-    body=QUESTION,
-    problems=(404, 409),
+    body=Content("Evidence.", Evidence, (EVIDENCE, "application/json")),
     answers={200: Content("The signed report.", VerificationReport, (REPORT, PDF))},
 )
 def report() -> Response:
-    """Check evidence, or a record of this ledger by its id, and sign the verdict.
+    """Check evidence and sign the verdict.
 
     The signature is by a key of this server that signs nothing else: its word, for whoever trusts it, that this
     evidence was so judged at that time.
     """
     check_language()
-    asked = request.args.get("format", FORMATS[0])
-    if asked not in FORMATS:
+    form = parse_format()
+    body = _read_body()
+    if _asked_record(body) is not None:
+        raise BadRequestError(EVIDENCE_ONLY)
+    return report_answer(body.strip(), form=form, **_asked_moments())
+
+
+def parse_format() -> str:
+    """The form of report that the request asks for; raises BadRequestError."""
+    form = request.args.get("format", JSON_FORMAT)
+    if form not in FORMATS:
         raise BadRequestError(f"format must be {' or '.join(FORMATS)}.")
-    evidence = _asked_evidence()
-    return report_answer(evidence, form=asked, **_asked_moments())
+    return form
 
 
 def report_answer(evidence: bytes, *, form: str, **moments: datetime | None) -> Response:
-    """The signed report on evidence, as one of FORMATS."""
+    """The signed report on evidence, in one of FORMATS."""
     reported = service().reporter.report(evidence, **moments)
     saved = {"Content-Disposition": f'attachment; filename="verification.{form}"'}
-    if form == "pdf":
-        return bytes_answer(draw_report(reported, evidence), media=PDF, headers=saved)
-    return bytes_answer(reported.document, media=REPORT, headers=saved)
+    if form == JSON_FORMAT:
+        return bytes_answer(reported.document, media=REPORT, headers=saved)
+    return bytes_answer(draw_report(reported, evidence), media=PDF, headers=saved)
 
 
 @blueprint.get("/v1/verify/vkey")
@@ -107,10 +122,8 @@ def vkey() -> Response:
     return bytes_answer(f"{format_vkey(service().reporter.vkey)}\n".encode(), media="text/plain")
 
 
-def _asked_evidence() -> bytes:
-    body = read_body(_LARGEST_EVIDENCE, media=("application/json", EVIDENCE))
-    record = _asked_record(body)
-    return body.strip() if record is None else service().archive.evidence(record)
+def _read_body() -> bytes:
+    return read_body(_LARGEST_EVIDENCE, media=("application/json", EVIDENCE))
 
 
 def _asked_moments() -> dict[str, datetime | None]:

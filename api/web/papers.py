@@ -8,7 +8,7 @@ evidence discloses, and no others.
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -22,15 +22,15 @@ from api.web.languages import gettext
 from api.web.languages import noted as _
 from api.web.record_forms import FIELDS, ITEM_FIELDS
 from api.web.record_page import site
-from ledger_service.errors import MalformedError, OverloadedError, PapersUnavailableError
+from ledger_service.errors import MalformedError, OverloadedError, PapersUnavailableError, PaperTooLongError
 from ledger_service.marketplace.currencies import MINOR_UNITS
 from ledger_service.proofs.canonical import decode_base64url
 from ledger_service.proofs.note import format_vkey
-from ledger_service.proofs.verdict import PASS, people_words
+from ledger_service.proofs.verdict import PASS, people_words, printable
 from ledger_service.wiring.kinds import KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from api.web.record_page import RecordPage
     from ledger_service.proofs.canonical import JsonValue
@@ -59,9 +59,13 @@ _PUBLIC: Final = {
     "since": _("Since"),
     "state": _("New status"),
 }
-# Drawing takes half a second of one core: whoever comes when others wait this long already is turned away.
+# Drawing takes half a second of one core. Who would wait longer than this, or as one of too many, is turned away.
 _WAIT_S: Final = 5.0
 _one_at_a_time = threading.Lock()
+_waiting = threading.BoundedSemaphore(4)
+# More than anybody reads on paper: a page holds about 3,000 characters, and each of them costs time.
+MOST_CHARACTERS: Final = 50_000
+MOST_LINES: Final = 2_000
 
 
 def draw_paper(page: RecordPage, evidence: bytes) -> bytes:
@@ -112,9 +116,7 @@ def draw_report(reported: Reported, evidence: bytes) -> bytes:
 
 def _draw(text: str, inside: Mapping[str, bytes], *, identifier: bytes) -> bytes:
     weasyprint = _load()
-    if not _one_at_a_time.acquire(timeout=_WAIT_S):
-        raise OverloadedError(waiting=1)
-    try:
+    with _turn():
         attachments = [
             weasyprint.Attachment(string=data, name=name, description=_INSIDE[name], relationship="Data")
             for name, data in inside.items()
@@ -128,9 +130,23 @@ def _draw(text: str, inside: Mapping[str, bytes], *, identifier: bytes) -> bytes
             pdf_variant=_VARIANT,
             pdf_identifier=identifier,
         )
-    finally:
-        _one_at_a_time.release()
     return drawn
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """The one turn to draw; raises OverloadedError."""
+    if not _waiting.acquire(blocking=False):
+        raise OverloadedError(waiting=4)
+    try:
+        if not _one_at_a_time.acquire(timeout=_WAIT_S):
+            raise OverloadedError(waiting=1)
+        try:
+            yield
+        finally:
+            _one_at_a_time.release()
+    finally:
+        _waiting.release()
 
 
 def _code(address: str) -> Markup:
@@ -145,12 +161,19 @@ def _part(verdict: Verdict, name: str) -> Mapping[str, JsonValue]:
 
 
 def _say_fields(kind: str, fields: Mapping[str, JsonValue]) -> list[tuple[str, list[str]]]:
-    """Fields in the order in which people fill them in, by the labels of those forms, each with its lines."""
+    """Fields in the order in which people fill them in, by the labels of those forms, each with its lines.
+
+    Raises PaperTooLongError.
+    """
     labels = {field.name: field.label for field in FIELDS.get(_word_of(kind), ())} | _PUBLIC
     known = [name for name in labels if name in fields]
     names = (*known, *sorted(fields.keys() - labels.keys()))
     currency = fields.get("currency")
-    return [(gettext(labels.get(name, name)), _say(name, fields[name], currency)) for name in names]
+    said = [(gettext(labels.get(name, name)), _say(name, fields[name], currency)) for name in names]
+    lines = [line for _label, each in said for line in each]
+    if len(lines) > MOST_LINES or sum(map(len, lines)) > MOST_CHARACTERS:
+        raise PaperTooLongError(limit=MOST_CHARACTERS)
+    return said
 
 
 def _word_of(kind: str) -> str:
@@ -166,7 +189,8 @@ def _say(name: str, value: JsonValue, currency: JsonValue) -> list[str]:
         names = [*(each for each in labels if each in value), *sorted(value.keys() - labels.keys())]
         return [
             " · ".join(
-                f"{labels.get(key, key)}: {', '.join(_say(key, value[key], currency))}" for key in names
+                f"{labels.get(key, printable(key))}: {', '.join(_say(key, value[key], currency))}"
+                for key in names
             )
         ]
     # What a stranger's evidence shows may be of any type under any name.
@@ -175,7 +199,7 @@ def _say(name: str, value: JsonValue, currency: JsonValue) -> list[str]:
     if name.endswith(_DIGESTS) and isinstance(value, str):
         with suppress(MalformedError):
             return [decode_base64url(value).hex()]
-    return [str(value)]
+    return [printable(str(value))]
 
 
 def say_amount(minor: int, currency: str) -> str:

@@ -109,6 +109,8 @@ _PAGE: Final[Mapping[str, str]] = {
     ),
     "report_ready": _("Save %(name)s"),
     "report_asking": _("The server is asked for its report."),
+    "report_large": _("That evidence shows too much for a report of this server, or for one on paper."),
+    "report_busy": _("This server has too much to do at the moment, or cannot sign. Please ask again later."),
     "is_report": _(
         "This is a signed report of a verification: the word of the server that made it. To check the record itself"
         " bring its evidence; `audit-ledger report` checks the signature."

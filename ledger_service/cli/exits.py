@@ -45,6 +45,7 @@ _EXITS: Final[Mapping[int, tuple[type[errors.LedgerError], ...]]] = {
 # Every class stands here or above, so that none falls into a default by oversight (a test says so).
 _FAILURES: Final[tuple[type[errors.LedgerError], ...]] = (
     errors.LedgerError,
+    errors.PaperTooLongError,
     errors.UnknownReasonError,
     errors.TargetError,
     errors.StateConflictError,

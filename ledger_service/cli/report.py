@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -10,8 +11,13 @@ from ledger_service.cli.output import json_option, say_json
 from ledger_service.errors import MalformedError, UsageError
 from ledger_service.proofs.canonical import JsonValue, encode_base64url
 from ledger_service.proofs.note import VerifierKey, parse_vkey
-from ledger_service.proofs.verdict import exit_code
+from ledger_service.proofs.verdict import exit_code, people_words, printable
 from ledger_service.proofs.verification_report import check_evidence_of, check_verification_report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_SAID: Final = ("result", "scope", "reason", "at", "known_at", "checked_at", "record")
 
 
 @click.command(
@@ -43,16 +49,26 @@ def report(ctx: click.Context, report: str, *, evidence: str | None, vkey: str, 
     found = check_verification_report(Path(report).read_bytes().removesuffix(b"\n"), _load_vkey(Path(vkey)))
     if evidence is not None:
         check_evidence_of(found, Path(evidence).read_bytes().strip())
-    said: dict[str, JsonValue] = {
-        name: found.verdict.get(name)
-        for name in ("people", "result", "scope", "reason", "checked_at", "record")
-    }
+    said: dict[str, JsonValue] = {name: found.verdict.get(name) for name in _SAID}
+    people = people_words(found.result)
     if as_json:
-        say_json({"signed": True, "evidence": encode_base64url(found.evidence), **said})
+        say_json({"signed": True, "evidence": encode_base64url(found.evidence), "people": people, **said})
     else:
-        click.echo(f"{said['people']}: {said['result']} ({said['scope']}). {said['reason']}")
-        click.echo(f"So signed at {said['checked_at']} about evidence with SHA-256 {found.evidence.hex()}.")
+        for line in (
+            f"{people}: {said['result']} ({said['scope']}). {said['reason']}",
+            f"So signed at {said['checked_at']} about evidence with SHA-256 {found.evidence.hex()}.",
+            *_other_moments(said),
+        ):
+            click.echo(printable(line))
     ctx.exit(exit_code(found.result))
+
+
+def _other_moments(said: Mapping[str, JsonValue]) -> Iterator[str]:
+    """What the report does not say of the moment at which it was made."""
+    if said["at"] != said["checked_at"]:
+        yield f"Asked about {said['at']}: it says nothing of the status after that."
+    if said["known_at"] != said["checked_at"]:
+        yield f"Asked with what was known by {said['known_at']}: it leaves out what came after that."
 
 
 def _load_vkey(path: Path) -> VerifierKey:

@@ -136,3 +136,10 @@ class PapersUnavailableError(LedgerError):
 
     code = "papers_unavailable"
     message = "This server cannot draw papers: the library Pango is not installed."
+
+
+class PaperTooLongError(LedgerError):
+    """More would have to be drawn than anybody reads on paper. The same as JSON is not bounded by it."""
+
+    code = "paper_too_long"
+    message = "This shows too much to be drawn on paper: ask for it as JSON, or for fewer fields."

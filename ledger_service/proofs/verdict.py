@@ -121,11 +121,11 @@ def describe_verdict(verdict: Verdict) -> str:
         before = format_time(verdict.interval.before)
         lines.append(f"Made between {after} and {before} ({verdict.interval.grade}).")
     lines += ["Not proven:", *(f"- {sentence}" for sentence in verdict.not_proven)]
-    return "".join(f"{_printable(line)}\n" for line in lines)
+    return "".join(f"{printable(line)}\n" for line in lines)
 
 
-def _printable(line: str) -> str:
-    # Evidence is written by strangers: nothing in it may steer the terminal or turn the text around.
+def printable(line: str) -> str:
+    """Return a text of strangers with what steers a terminal, hides, or turns text around as its numbers."""
     return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in line)
 
 

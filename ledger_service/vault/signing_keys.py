@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -46,6 +47,9 @@ class KeyLabel:
     def file_name(self) -> str:
         """The name of its file: the purpose and a short digest of the owner, often a path with slashes."""
         return f"{self.purpose}-{hashlib.sha256(self.owner.encode()).hexdigest()[:16]}.key"
+
+
+_VERIFICATION: Final = KeyLabel("installation", "verification", ED25519)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +115,11 @@ class SigningKeyFiles:
 
     def load_or_create(self, label: KeyLabel) -> SigningKey:
         """Return the key, made now if there is none. For first use only: a lost key must not be remade."""
-        try:
-            return self.create(label)
-        except FileExistsError:
-            return self.load(label)
+        # Looked for first, so that a key that exists is found where nothing can be written.
+        if not (self._directory / label.file_name).exists():
+            with suppress(FileExistsError):
+                return self.create(label)
+        return self.load(label)
 
     def open_log_keys(self, origin: str, era: int = 0) -> LogKeys:
         """Return the keys of an era that is about to begin, made as far as an interrupted call did not.
@@ -139,9 +144,13 @@ class SigningKeyFiles:
         """Return the key that signs the reports of audits, made at first use."""
         return self.load_or_create(KeyLabel("installation", "audit", ED25519))
 
+    def make_verification_key(self) -> None:
+        """Make the key that signs the reports of verifications, unless there is one."""
+        self.load_or_create(_VERIFICATION)
+
     def verification_key(self) -> SigningKey:
-        """Return the key that signs the reports of verifications, made at first use."""
-        return self.load_or_create(KeyLabel("installation", "verification", ED25519))
+        """Return that key; raises as `load` does. Strangers ask for it, so that asking makes none."""
+        return self.load(_VERIFICATION)
 
     def rewrap(self) -> int:
         """Seal every key file under the newest key-encryption key; returns how many were not.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
-from ledger_service.errors import LedgerError
+from ledger_service.errors import LedgerError, UnknownLogError
 from ledger_service.log.directory import find_log
 from ledger_service.proofs.entry import parse_entry
 from ledger_service.proofs.evidence import parse_evidence
@@ -87,16 +87,41 @@ class Judge:
     def judge(
         self, evidence: bytes, *, at: datetime | None = None, known_at: datetime | None = None
     ) -> Verdict:
-        """The verdict on evidence of any bytes. For a log that is not ours it is at best `unknown`."""
-        return self.hear(evidence, at=at, known_at=known_at).verdict
+        """The verdict on evidence of any bytes. For a log that is not ours it is at best `unknown`.
+
+        So it is where our own documents cannot be had at the moment.
+        """
+        try:
+            return self.hear(evidence, at=at, known_at=known_at).verdict
+        except LedgerError:
+            return self._verify(evidence, None, at=at, known_at=known_at)
 
     def hear(
         self, evidence: bytes, *, at: datetime | None = None, known_at: datetime | None = None
     ) -> Judgement:
-        """The verdict as `judge` gives it, and what it rests on."""
+        """The verdict as `judge` gives it, and what it rests on.
+
+        Raises StorageError, KeyFileError, KeyUnavailableError where what we know of the log cannot be had.
+        """
         believed = self._beliefs(evidence)
+        verdict = self._verify(evidence, believed, at=at, known_at=known_at)
+        if believed is None:
+            return Judgement(verdict, None, None)
+        policy, trust = believed
+        return Judgement(
+            verdict, sha256(format_policy(policy)).digest(), sha256(format_trust(trust)).digest()
+        )
+
+    def _verify(
+        self,
+        evidence: bytes,
+        believed: tuple[Policy, Trust] | None,
+        *,
+        at: datetime | None,
+        known_at: datetime | None,
+    ) -> Verdict:
         policy, trust = believed or (_NOBODY, Trust(()))
-        verdict = verify(
+        return verify(
             evidence,
             policy=policy,
             trust=trust,
@@ -104,11 +129,6 @@ class Judge:
             at=at,
             known_at=known_at,
             chain_view=self._chain_view,
-        )
-        if believed is None:
-            return Judgement(verdict, None, None)
-        return Judgement(
-            verdict, sha256(format_policy(policy)).digest(), sha256(format_trust(trust)).digest()
         )
 
     def documents(self, origin: Origin) -> TrustDocuments:
@@ -119,8 +139,11 @@ class Judge:
     def _beliefs(self, evidence: bytes) -> tuple[Policy, Trust] | None:
         try:
             origin = parse_entry(parse_evidence(evidence).entry).claim.log
-            return self._documents(origin)
         except LedgerError:
+            return None
+        try:
+            return self._documents(origin)
+        except UnknownLogError:
             return None
 
     def _documents(self, origin: Origin) -> tuple[Policy, Trust]:

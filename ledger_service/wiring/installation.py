@@ -33,15 +33,17 @@ _SECRET_DIGITS: Final = 64
 
 
 def install(settings: Settings) -> None:
-    """Make what is missing: the directory (0700), the key-encryption key, the publisher's key, the schema."""
+    """Make what is missing: the directory (0700), the key-encryption key, keys of the installation, the schema."""
     make_directory(settings.data_dir)
     database = open_database(settings)
     try:
         if settings.kek is None and not KekFiles(settings.kek_path).generations():
             _refuse_another_kek(settings, database)
             create_kek(settings.kek_path)
+        files = load_files(settings)
+        files.make_verification_key()
         if settings.chain_url is None:
-            load_files(settings).publisher_key(_EMBEDDED)
+            files.publisher_key(_EMBEDDED)
         database.migrate()
     finally:
         database.close()

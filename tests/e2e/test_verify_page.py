@@ -323,6 +323,19 @@ def test_paper(page: Page, desk: VerifyDesk) -> None:
     choose(page, desk.write("drawn.pdf", pdf_with({"evidence.json": changed})))
     assert answer(page) == "Not genuine"
     page.reload()
+    # A forged paper beside genuine evidence, in any order, is the file that does not belong to it.
+    forged = desk.write("forged.pdf", pdf_with({"evidence.json": desk.evidence.read_bytes()}))
+    for order in ([forged, desk.evidence], [desk.evidence, forged], [forged, paper]):
+        page.reload()
+        choose(page, *order)
+        assert answer(page) == "Not genuine"
+        assert "forged.pdf" in page.inner_text("#verify-parts")
+    page.reload()
+    choose(page, forged)
+    assert answer(page) == "Genuine"
+    choose(page, desk.evidence)
+    page.wait_for_selector("text=Not genuine")
+    page.reload()
     packed = zlib.compress(bytes(2 << 20))
     part = b"<</Type /EmbeddedFile/Filter /FlateDecode/Length %d>>\nstream\n" % len(packed) + packed
     bomb = b"%PDF-1.7\n" + 500 * part

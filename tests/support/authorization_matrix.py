@@ -62,7 +62,6 @@ _POINTING: Final[Mapping[str, Callable[[Holdings], object]]] = {
     "recordDataset": lambda has: {**EXAMPLE_DATASET, "title": "Later", "supersedes": has.dataset},
     "recordDatasets": lambda has: {**EXAMPLE_DATASET, "title": "Other", "supersedes": has.newer},
     "verify": lambda has: {"record": has.purchase},
-    "verificationReport": lambda has: {"record": has.purchase},
 }
 _BODIES: Final[Mapping[str, object]] = {
     "recordPurchase": EXAMPLE_PURCHASE,
@@ -71,6 +70,7 @@ _BODIES: Final[Mapping[str, object]] = {
     "recordCompletions": EXAMPLE_COMPLETION,
     "changeStatus": {"state": "suspended", "reason": "issuer_decision"},
     "correctRecord": {"reason": "entered_in_error", "replacement": EXAMPLE_PURCHASE},
+    "verificationReport": {"v": "audit-ledger/evidence/v1"},
     "eraseSubject": {"reason": "subject_request"},
     "registerWebhook": {"url": "https://hooks.example.com/more"},
 }

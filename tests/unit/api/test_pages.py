@@ -203,6 +203,7 @@ def test_a_strange_host_is_not_repeated(desk: Desk, record: str) -> None:
         assert desk.client.get(f"/records/{record}", headers={"Host": host}).status_code == 400
 
 
+@pytest.mark.usefixtures("record")
 def test_two_sizes_are_compared_without_scripts(desk: Desk) -> None:
     """The server says that the larger size continues the smaller, or that there is no such proof."""
     good = desk.client.get("/logs/shop/purchases?from=1&to=2", headers=HTML).text

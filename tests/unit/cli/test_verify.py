@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -172,6 +173,13 @@ def test_signed_reports(command: Callable[..., Ended], factory: EvidenceFactory,
     said = command("report", *paths)
     assert (said.code, said.out.splitlines()[0].split(":")[0]) == (0, "Genuine")
     assert command("report", *paths, "--json").json["result"] == "valid"
+    assert "it says nothing of the status after that" not in said.out
+    past = {**report.verdict, "at": "2026-01-01T00:00:00Z", "result": "invalid", "reason": "\x1b[2J"}
+    (tmp_path / "past.json").write_bytes(SIGNER.sign(replace(report, verdict=past)))
+    told = command("report", str(tmp_path / "past.json"))
+    assert (told.code, told.out.split(":")[0]) == (1, "Not genuine")
+    assert "Asked about 2026-01-01T00:00:00Z: it says nothing of the status after that." in told.out
+    assert "\x1b" not in told.out
     (tmp_path / "evidence.json").write_bytes(factory.document(2))
     assert "other evidence" in command("report", *paths).err
     assert command("report", paths[0]).code == 0
@@ -182,7 +190,7 @@ def test_signed_reports(command: Callable[..., Ended], factory: EvidenceFactory,
 
 
 def test_the_key_of_the_reports(command: Callable[..., Ended]) -> None:
-    """The operator prints it, the same each time."""
+    """`init` makes it and the operator prints it, the same each time."""
     assert command("init").code == 0
     first = command("trust", "vkey")
     assert parse_vkey(first.out.strip()).name == "audit-ledger/verifications"

@@ -94,7 +94,7 @@ def test_a_rotation_changes_the_wrapping_only(settings: Settings) -> None:
     """Every key is the same afterwards, wrapped by the next generation; the old file is destroyed when told."""
     before, old = secrets_of(settings), load_key_wrapper(settings)
     done = rotate_kek(settings, batch=3)
-    assert (done.generation, done.keys, done.files, done.failed) == (2, 8, 5, ())
+    assert (done.generation, done.keys, done.files, done.failed) == (2, 8, 6, ())
     assert generations_in_use(settings) == {2}
     assert secrets_of(settings) == before
     assert retire_kek(settings) == (1,)

@@ -7,7 +7,7 @@ import { judge } from "./judge.js";
 import { recogniseFile, recogniseText } from "./recognise.js";
 import { fetchEvidence, fetchRecord, fetchReport, fetchVerdict, ServerError } from "./server.js";
 import { drawAnswer, drawReportOffer, drawServerWord, element } from "./view.js";
-import { number, say, visible } from "./words.js";
+import { number, say, translate, visible } from "./words.js";
 
 const [app, form, dropZone, chooser, paste, list, progress, message, answer] = [
   "verify-app", "verify-form", "verify-drop", "verify-files", "verify-paste", "verify-parts", "verify-progress",
@@ -19,6 +19,8 @@ const bar = progress.querySelector("progress");
 const parts = new Map();
 // Aborts the hashing that goes on, if any.
 let hashing = null;
+// What a status of the server means to who asked for a report.
+const REFUSALS = { 413: "report_large", 422: "report_large", 429: "report_busy", 503: "report_busy" };
 const REPORT_TYPES = { pdf: "application/pdf", json: "application/json" };
 // Counts questions, so that a slow answer to an old one is not shown.
 let asked = 0;
@@ -33,8 +35,10 @@ const NO_PROOF = new Map([["certificate", "is_certificate"], ["report", "is_repo
 const KEPT_APART = { receipt: "evidence", evidence: "receipt", digest: "file", file: "digest" };
 
 function keep(kind, part) {
+  const paper = parts.get("evidence")?.paper;
   parts.delete(KEPT_APART[kind]);
   parts.set(kind, part);
+  if (paper && (kind === "evidence" || kind === "receipt")) keep("file", paper);
 }
 
 // Ends what goes on and takes the last answer away, so that none stands beside what it was not about.
@@ -49,18 +53,15 @@ function begin() {
 
 async function takeFiles(files) {
   const mine = begin();
+  const papers = [];
   for (const file of files) {
     const { kind, data, inside } = await recogniseFile(file);
     if (mine !== asked) return undefined;
-    if (inside && !ownEvidence()) {
-      keep("evidence", { name: say("inside", { name: file.name }), data: inside, paper: true });
-      continue;
-    }
     if (NO_PROOF.has(kind)) return refuse(say(NO_PROOF.get(kind)));
     if (kind === "file") {
       const digest = await hash(file);
       if (digest === null) return undefined;
-      keep(kind, { name: file.name, digest });
+      keepFile({ name: file.name, digest }, inside, papers);
     } else {
       keep(kind, { name: file.name, data });
     }
@@ -68,8 +69,17 @@ async function takeFiles(files) {
   return proceed();
 }
 
-// Whether evidence was brought by itself: a PDF beside it is the file that it is about, whatever that has inside.
-const ownEvidence = () => parts.has("receipt") || (parts.has("evidence") && !parts.get("evidence").paper);
+// A file with evidence inside is a paper, judged by that evidence while no other is at hand. Beside other evidence, in
+// whatever order both were brought, it is the file that this should be about, so that no forged one passes unseen.
+function keepFile(file, inside, papers) {
+  const evidence = parts.get("evidence");
+  const alone = !parts.has("receipt") && (!evidence || (evidence.paper && !papers.includes(evidence)));
+  if (!inside || !alone) return keep("file", file);
+  const part = { name: say("inside", { name: file.name }), data: inside, paper: file };
+  papers.push(part);
+  parts.delete("evidence");
+  return keep("evidence", part);
+}
 
 async function takeText(text) {
   const mine = begin();
@@ -144,7 +154,7 @@ async function proceed() {
   );
   if (mine !== asked) return undefined;
   tell("");
-  found.paper = parts.get("evidence")?.paper === true;
+  found.paper = Boolean(parts.get("evidence")?.paper);
   answer.replaceChildren(...drawAnswer(found), actions(found), drawReportOffer((format, status) => report(found, format, status)));
   answer.querySelector("#answer-line").focus();
   if (found.verdict.record !== null) await askServer(found.verdict.record.id, mine);
@@ -195,7 +205,7 @@ async function report({ evidence }, format, status) {
     link.focus();
   } catch (error) {
     if (!(error instanceof ServerError)) throw error;
-    status.replaceChildren(say("unreachable"));
+    status.replaceChildren(say(REFUSALS[error.message] ?? "unreachable"));
   }
 }
 
@@ -224,7 +234,7 @@ function drawParts() {
 function run(work) {
   work.catch((error) => {
     if (error instanceof ServerError) refuse(say("unreachable"));
-    else if (error instanceof LedgerError) refuse(`${say("refused")} ${visible(error.message)}`);
+    else if (error instanceof LedgerError) refuse(`${say("refused")} ${translate(error.message) ?? visible(error.message)}`);
     else {
       refuse(say("defect"));
       throw error;

@@ -4,7 +4,10 @@
 // shows nothing here, and is then a file like any other.
 
 const HEADER = "%PDF-";
-const EMBEDDED = /\/Type\s*\/EmbeddedFile\b[^]{0,500}?\/Length (\d+)[^]{0,100}?>>\s*stream\r?\n/g;
+const MARK = "/EmbeddedFile";
+// What stands between the mark and the bytes of the file.
+const REST = /^[^]{0,500}?\/Length (\d{1,8})[^]{0,100}?>>\s{0,4}stream\r?\n/;
+const LONGEST_REST = 640;
 // Whoever made the file must not decide how long this page works on it.
 const MOST_FILES = 16;
 const DEFLATED = /\/Filter\s*\/FlateDecode\b/;
@@ -15,11 +18,16 @@ export async function filesInside(data, most) {
   const text = new TextDecoder("latin1").decode(data);
   if (!text.startsWith(HEADER)) return [];
   const found = [];
-  for (const match of [...text.matchAll(EMBEDDED)].slice(0, MOST_FILES)) {
-    const start = match.index + match[0].length;
-    const stored = data.subarray(start, start + Number(match[1]));
-    const file = DEFLATED.test(match[0]) ? await inflate(stored, most) : stored;
-    if (file !== null && file.length <= most) found.push(file);
+  let at = text.indexOf(MARK);
+  for (let seen = 0; at >= 0 && seen < MOST_FILES; seen += 1) {
+    const rest = REST.exec(text.slice(at, at + LONGEST_REST));
+    if (rest) {
+      const start = at + rest[0].length;
+      const stored = data.subarray(start, start + Number(rest[1]));
+      const file = DEFLATED.test(rest[0]) ? await inflate(stored, most) : stored;
+      if (file !== null && file.length <= most) found.push(file);
+    }
+    at = text.indexOf(MARK, at + MARK.length);
   }
   return found;
 }

@@ -19,7 +19,7 @@ const DOCUMENTS = new Map([
   [REPORT_VERSION, "report"],
 ]);
 // A paper is a few hundred kilobytes of fonts, and its evidence.
-const MOST_PAPER_BYTES = 4 * MAX_EVIDENCE_SIZE;
+const MOST_PAPER_BYTES = 4 << 20;
 const VERSION = /"v"\s*:\s*"(audit-ledger\/[a-z-]+\/v1)"\s*}\s*$/;
 const LINK = /^(?:(https?:\/\/[^/\s]+))?\/?(?:v1\/|[a-z]{2}\/)?records\/([A-Za-z0-9_-]{22,43})(?:[/?#]\S*)?$/;
 const VERIFY_LINK = /^(https?:\/\/[^/\s]+)?\/verify\?(?:\S*&)?record=([A-Za-z0-9_-]{22,43})(?:[&#]\S*)?$/;
@@ -31,10 +31,11 @@ const DIGEST_SIZE = 32;
 // What a file is, as { kind, data }: a document of ours with its bytes, or kind "file". A paper of ours is a file as well;
 // `inside` is then the evidence that it carries.
 export async function recogniseFile(file) {
-  if (file.size > MOST_PAPER_BYTES) return { kind: "file" };
+  if (file.size > MAX_EVIDENCE_SIZE) return { kind: "file" };
   const data = new Uint8Array(await file.arrayBuffer());
-  const document = file.size > MAX_EVIDENCE_SIZE ? null : recogniseDocument(data);
-  return document ?? { kind: "file", inside: await evidenceInside(data) };
+  const document = recogniseDocument(data);
+  if (document !== null || file.size > MOST_PAPER_BYTES) return document ?? { kind: "file" };
+  return { kind: "file", inside: await evidenceInside(data) };
 }
 
 async function evidenceInside(data) {
