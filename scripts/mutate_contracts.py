@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import re
 import sys
 import tomllib
 from collections import Counter
@@ -17,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from scripts.compile_contracts import DEPLOYED, ROOT, SOLC_VERSION
-from scripts.contract_mutants import find_mutants
+from scripts.contract_mutants import Mutant, find_mutants
 from scripts.mutant_outcome import ORIGINAL, compile_mutants, judge
 
 SOURCES = [f"contracts/src/{n}.sol" for n in ("Rfc9162", "CheckpointLog", "RecordStatus", *DEPLOYED)]
@@ -41,18 +42,26 @@ def format_report(counts: dict[str, Counter[str]], seed: int) -> str:
     return "\n".join(lines) + "\n"
 
 
+def is_within(mutant: Mutant, name: str) -> bool:
+    """Whether a fault stands in a function of this name, or anywhere when there is none."""
+    above = ORIGINAL[mutant.path][: mutant.start]
+    return not name or re.findall(r"\bfunction (\w+)", above)[-1:] == [name]
+
+
 def main() -> None:
     """Judge all mutants and write the report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=9162, help="seed of everything random in the tests")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", default="", help="only faults in lines that contain this; no report")
+    parser.add_argument("--within", default="", help="only faults in functions of this name; no report")
     options = parser.parse_args()
+    some = options.only or options.within
     mutants = [
         mutant
         for path in SOURCES
         for mutant in find_mutants(path, ORIGINAL[path])
-        if options.only in mutant.describe(ORIGINAL[path])
+        if options.only in mutant.describe(ORIGINAL[path]) and is_within(mutant, options.within)
     ]
     with TemporaryDirectory() as folder:
         outcomes = list(compile_mutants(mutants, Path(folder)))
@@ -64,12 +73,12 @@ def main() -> None:
                 line = mutants[number].describe(ORIGINAL[mutants[number].path])
                 known = answer == "survived" and any(fault["line"] == line for fault in EQUIVALENT)
                 outcomes[number] = "equivalent" if known else answer
-                if options.only or outcomes[number] == "survived":
+                if some or outcomes[number] == "survived":
                     print(f"{outcomes[number]}: {mutants[number].path}: {line}", flush=True)
     counts = {path: Counter[str]() for path in SOURCES}
     for mutant, outcome in zip(mutants, outcomes, strict=True):
         counts[mutant.path][outcome] += 1
-    if not options.only:
+    if not some:
         REPORT.parent.mkdir(parents=True, exist_ok=True)
         REPORT.write_text(format_report(counts, options.seed), "utf-8")
     sys.exit("survived" in outcomes)
