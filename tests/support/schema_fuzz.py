@@ -253,8 +253,11 @@ class Fuzzer:
             takes_all = (
                 case.media_type in {NDJSON, CSV}
                 or case.path.startswith("/v1/verify")
-                # A list of one value, or of none, is the value, or nothing, once it stands in an address.
-                or any(isinstance(each, list) and len(each) < 2 for each in (case.query or {}).values())
+                # A list of one value, or of none, is the value, or nothing, once it stands in an address; so is null.
+                or any(
+                    isinstance(each, list) and sum(item is not None for item in each) < 2
+                    for each in (case.query or {}).values()
+                )
             )
             case.validate_response(response, checks=_TAKING_CHECKS if takes_all else _CHECKS)
             self._check_lines(response)
