@@ -43,7 +43,7 @@ def verify_here() -> Response:
     try:
         evidence = _as_evidence(document, asked)
     except LedgerError as error:
-        return _not_found(error, asked)
+        return _refused(error, asked)
     verdict = service().judge.judge(evidence)
     return page(
         "verify.html", verdict=verdict, people=people_words(verdict.result), problem=None, asked=asked
@@ -57,22 +57,17 @@ def report_here() -> Response:
     document, asked = _read_form()
     try:
         evidence = _as_evidence(document, asked)
-        if form == JSON_FORMAT and not document and _LINK.fullmatch(asked):
+        if form == JSON_FORMAT and _asked_record(document, asked) is not None:
             raise BadRequestError(EVIDENCE_ONLY)
     except LedgerError as error:
-        return _not_found(error, asked)
+        return _refused(error, asked)
     return report_answer(evidence, form=form)
 
 
-def _not_found(error: LedgerError, asked: str) -> Response:
-    return page(
-        "verify.html",
-        status=STATUS_OF[error.code],
-        verdict=None,
-        people=None,
-        problem=error.text,
-        asked=asked,
-    )
+def _refused(error: LedgerError, asked: str) -> Response:
+    """The form again, with what is wrong with what was asked."""
+    status = STATUS_OF[error.code]
+    return page("verify.html", status=status, verdict=None, people=None, problem=error.text, asked=asked)
 
 
 def _read_form() -> tuple[bytes, str]:
@@ -89,9 +84,11 @@ def _read_form() -> tuple[bytes, str]:
 
 def _as_evidence(document: bytes, asked: str) -> bytes:
     """The evidence that was meant: a file, a text, or what there is of a record; raises NotFoundError."""
-    if not document:
-        found = _LINK.fullmatch(asked)
-        if found is not None:
-            return service().archive.evidence(found[1])
-        document = asked.encode()
-    return document.strip()
+    record = _asked_record(document, asked)
+    return (document or asked.encode()).strip() if record is None else service().archive.evidence(record)
+
+
+def _asked_record(document: bytes, asked: str) -> str | None:
+    """The id in a link, or as it is; None where a document was uploaded, or anything else written."""
+    found = None if document else _LINK.fullmatch(asked)
+    return None if found is None else found[1]

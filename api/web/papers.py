@@ -75,14 +75,7 @@ def draw_paper(page: RecordPage, evidence: bytes) -> bytes:
     """
     assert page.proof is not None, "only what was published has evidence"
     address = f"{site()}/records/{page.state.id}"
-    text = render_template(
-        "paper.html",
-        record=page,
-        address=address,
-        code=_code(address),
-        shown=_say_fields(page.state.kind, _part(page.proof.verdict, "fields")),
-        public=_say_fields(page.state.kind, page.public),
-    )
+    text = _render("paper.html", page.proof.verdict, address=address, record=page)
     return _draw(text, {EVIDENCE_NAME: evidence}, identifier=page.state.leaf)
 
 
@@ -92,26 +85,30 @@ def draw_report(reported: Reported, evidence: bytes) -> bytes:
     What could be read as evidence is attached as well. Raises as `draw_paper` does.
     """
     verdict = reported.verdict
-    kind, address = "", None
-    if verdict.record is not None:
-        kind = str(verdict.record["kind"])
-        address = f"{site()}/records/{verdict.record['id']}" if reported.report.policy else None
-    text = render_template(
-        "report.html",
-        verdict=verdict,
-        people=people_words(verdict.result),
-        site=site(),
-        address=address,
-        code=None if address is None else _code(address),
-        report=reported.report,
-        vkey=format_vkey(reported.vkey),
-        shown=_say_fields(kind, _part(verdict, "fields")),
-        public=_say_fields(kind, _part(verdict, "public")),
-    )
+    address = None
+    if verdict.record is not None and reported.report.policy is not None:
+        address = f"{site()}/records/{verdict.record['id']}"
+    vkey = format_vkey(reported.vkey)
+    text = _render("report.html", verdict, address=address, site=site(), report=reported.report, vkey=vkey)
     inside = {REPORT_NAME: reported.document}
     if verdict.steps[0].outcome == PASS:
         inside[EVIDENCE_NAME] = evidence
     return _draw(text, inside, identifier=sha256(reported.document).digest())
+
+
+def _render(template: str, verdict: Verdict, *, address: str | None, **more: object) -> str:
+    """The paper of a verdict as HTML, with a code that leads to `address` if there is one."""
+    kind = "" if verdict.record is None else str(verdict.record["kind"])
+    return render_template(
+        template,
+        verdict=verdict,
+        people=people_words(verdict.result),
+        address=address,
+        code=None if address is None else _code(address),
+        shown=_say_fields(kind, _part(verdict, "fields")),
+        public=_say_fields(kind, _part(verdict, "public")),
+        **more,
+    )
 
 
 def _draw(text: str, inside: Mapping[str, bytes], *, identifier: bytes) -> bytes:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from ledger_service.log.note_signer import NoteSigner
 from ledger_service.proofs.acceptance import Acceptance, acceptance_key_name, format_acceptance_text
-from ledger_service.proofs.note import ALG_ED25519, Note, Signature, format_note, make_vkey
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,19 +19,16 @@ if TYPE_CHECKING:
 class AcceptanceSigner:
     """Promises, for one log, that accepted entries will be sequenced in time."""
 
-    __slots__ = ("_delay", "_key", "_origin", "vkey")
+    __slots__ = ("_delay", "_notes", "_origin", "vkey")
 
     def __init__(self, origin: Origin, key: Ed25519PrivateKey, *, max_delay_s: int) -> None:
         """Promise at most `max_delay_s` seconds between accepted and sequenced."""
         self._origin = origin
-        self._key = key
         self._delay = timedelta(seconds=max_delay_s)
-        public_key = key.public_key().public_bytes_raw()
-        self.vkey = make_vkey(acceptance_key_name(origin), alg=ALG_ED25519, public_key=public_key)
+        self._notes = NoteSigner(acceptance_key_name(origin), key)
+        self.vkey = self._notes.vkey
 
     def sign(self, leaf: LeafHash, *, accepted: datetime) -> bytes:
         """Return the signed note for an entry of this leaf hash, accepted at this whole second."""
         acceptance = Acceptance(self._origin, leaf, accepted, accepted + self._delay)
-        text = format_acceptance_text(acceptance)
-        line = Signature(self.vkey.name, self.vkey.key_id, self._key.sign(text.encode()))
-        return format_note(Note(text, (line,)))
+        return self._notes.sign(format_acceptance_text(acceptance))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import insert, select
 
 from ledger_service.errors import LedgerError
+from ledger_service.log.note_signer import NoteSigner
 from ledger_service.log.tables import audit_reports
 from ledger_service.proofs.audit_report import (
     AUDIT_KEY_NAME,
@@ -19,7 +20,6 @@ from ledger_service.proofs.audit_report import (
     check_audit_report,
     format_audit_report,
 )
-from ledger_service.proofs.note import ALG_ED25519, Note, Signature, format_note, make_vkey
 from ledger_service.storage.metadata import from_instant, to_instant
 
 if TYPE_CHECKING:
@@ -40,18 +40,16 @@ CHAIN: Final = "chain"
 class ReportSigner:
     """Signs reports with a key that signs nothing else."""
 
-    __slots__ = ("_key", "vkey")
+    __slots__ = ("_notes", "vkey")
 
     def __init__(self, key: Ed25519PrivateKey) -> None:
         """Sign with `key`."""
-        self._key = key
-        self.vkey = make_vkey(AUDIT_KEY_NAME, alg=ALG_ED25519, public_key=key.public_key().public_bytes_raw())
+        self._notes = NoteSigner(AUDIT_KEY_NAME, key)
+        self.vkey = self._notes.vkey
 
     def sign(self, report: SignedReport) -> bytes:
         """The signed note; raises MalformedError for a report that is too large."""
-        text = format_audit_report(report)
-        line = Signature(self.vkey.name, self.vkey.key_id, self._key.sign(text.encode()))
-        return format_note(Note(text, (line,)))
+        return self._notes.sign(format_audit_report(report))
 
 
 @dataclass(frozen=True, slots=True)

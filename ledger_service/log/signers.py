@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Protocol
 
 from ledger_service.errors import SignatureError
+from ledger_service.log.note_signer import NoteSigner
 from ledger_service.proofs.checkpoint import (
     Checkpoint,
     check_signature,
@@ -49,17 +50,16 @@ class CheckpointSigner(Protocol):
 class Ed25519Signer:
     """Signs the note text with Ed25519: the first line of every checkpoint, the same bytes each time."""
 
-    __slots__ = ("_key", "vkey")
+    __slots__ = ("_notes", "vkey")
 
     def __init__(self, origin: Origin, key: Ed25519PrivateKey) -> None:
         """Sign for the log of this origin."""
-        self._key = key
-        self.vkey = make_vkey(origin, alg=ALG_ED25519, public_key=key.public_key().public_bytes_raw())
+        self._notes = NoteSigner(origin, key)
+        self.vkey = self._notes.vkey
 
     def sign(self, checkpoint: Checkpoint, timestamp: int) -> Signature:  # noqa: ARG002  this line has no time
         """Sign the three lines of the checkpoint."""
-        text = format_checkpoint(checkpoint)
-        return Signature(self.vkey.name, self.vkey.key_id, self._key.sign(text.encode()))
+        return self._notes.line(format_checkpoint(checkpoint))
 
 
 class MlDsa44Signer:

@@ -8,8 +8,8 @@ from hashlib import sha256
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from ledger_service.log.note_signer import NoteSigner
 from ledger_service.proofs.canonical import decode
-from ledger_service.proofs.note import ALG_ED25519, Note, Signature, format_note, make_vkey
 from ledger_service.proofs.verdict import format_verdict
 from ledger_service.proofs.verification_report import (
     VERIFICATION_KEY_NAME,
@@ -42,19 +42,16 @@ class Reported:
 class VerificationSigner:
     """Signs reports with a key that signs nothing else."""
 
-    __slots__ = ("_key", "vkey")
+    __slots__ = ("_notes", "vkey")
 
     def __init__(self, key: Ed25519PrivateKey) -> None:
         """Sign with `key`."""
-        self._key = key
-        public_key = key.public_key().public_bytes_raw()
-        self.vkey = make_vkey(VERIFICATION_KEY_NAME, alg=ALG_ED25519, public_key=public_key)
+        self._notes = NoteSigner(VERIFICATION_KEY_NAME, key)
+        self.vkey = self._notes.vkey
 
     def sign(self, report: VerificationReport) -> bytes:
         """The signed report; raises MalformedError for one that is too large."""
-        text = report_text(report)
-        line = Signature(self.vkey.name, self.vkey.key_id, self._key.sign(text.encode()))
-        return signed_report(format_note(Note(text, (line,))))
+        return signed_report(self._notes.sign(report_text(report)))
 
 
 class Reporter:

@@ -11,7 +11,6 @@ from ledger_service.proofs.canonical import decode, format_time
 from ledger_service.proofs.policy import format_policy
 from ledger_service.proofs.trust import format_trust
 from ledger_service.proofs.verdict import format_verdict
-from ledger_service.proofs.verify import verify
 from tests.support.evidence_mutants import MutantMaker
 
 if TYPE_CHECKING:
@@ -57,15 +56,7 @@ def _question(mutant: Mutant) -> dict[str, str | None]:
 
 
 def _compare(agreement: Agreement, mutant: Mutant, browser: str) -> None:
-    verdict = verify(
-        mutant.evidence,
-        policy=mutant.policy,
-        trust=mutant.trust,
-        now=mutant.now,
-        at=mutant.at,
-        known_at=mutant.known_at,
-        file_digest=mutant.file_digest,
-    )
+    verdict = mutant.judge()
     python = format_verdict(verdict).decode()
     agreement.answers[mutant.how.partition("/")[0], verdict.result] += 1
     for step in verdict.steps:

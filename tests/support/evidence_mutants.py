@@ -21,6 +21,7 @@ from ledger_service.proofs.schema import Schema
 from ledger_service.proofs.status import STATES, StatusChange
 from ledger_service.proofs.trust import HeadKey
 from ledger_service.proofs.types import LeafIndex, TreeSize
+from ledger_service.proofs.verify import verify
 from tests.support.evidence_factory import PURCHASE, EvidenceFactory, join_policies, join_trust
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from ledger_service.proofs.evidence import Evidence
     from ledger_service.proofs.policy import Policy
     from ledger_service.proofs.trust import Trust
+    from ledger_service.proofs.verdict import Verdict
 
 
 def paths(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
@@ -97,6 +99,18 @@ class Mutant:
     at: datetime
     known_at: datetime
     file_digest: bytes | None
+
+    def judge(self) -> Verdict:
+        """The kernel's answer."""
+        return verify(
+            self.evidence,
+            policy=self.policy,
+            trust=self.trust,
+            now=self.now,
+            at=self.at,
+            known_at=self.known_at,
+            file_digest=self.file_digest,
+        )
 
 
 FILE = b"one file"

@@ -91,15 +91,7 @@ def mutant_verdicts(rng: random.Random, number: int) -> Iterator[Verdict]:
     """The verdicts on so many pieces of evidence, good and bad."""
     maker = MutantMaker(rng)
     for mutant in (maker.draw() for _ in range(number)):
-        yield verify(
-            mutant.evidence,
-            policy=mutant.policy,
-            trust=mutant.trust,
-            now=mutant.now,
-            at=mutant.at,
-            known_at=mutant.known_at,
-            file_digest=mutant.file_digest,
-        )
+        yield mutant.judge()
 
 
 class _TalkingChain(SampleChain):
