@@ -64,6 +64,9 @@ def _audit_keys(service: Service, report: AuditReport) -> None:
                 report.add(
                     "key_differs", f"signing keys of {log.origin}", "they are not those that the log names"
                 )
+    with report.looking_at("signing key of verifications"):
+        report.looked_at["signing keys"] += 1
+        files.verification_key()
     with service.database.read() as conn:
         for origin, era in conn.execute(select(logs.c.origin, logs.c.era)):
             if era != find_log(conn, origin).era.number:

@@ -115,6 +115,12 @@ def test_files_beside_the_database(service: Service) -> None:
     assert codes(service) == {"malformed", "erasure_register", "bad_key_file"}
 
 
+def test_the_key_of_verifications(service: Service) -> None:
+    """Nothing that is served needs it until somebody asks for a report, so the audit looks."""
+    next(service.settings.keys_dir.glob("verification-*.key")).write_bytes(b"nothing")
+    assert codes(service) == {"bad_key_file"}
+
+
 def test_a_chain_that_does_not_answer_cannot_be_audited(service: Service) -> None:
     """An audit with a chain that cannot be asked does not tell that all is well."""
     with pytest.raises(ChainUnavailableError):
