@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, select
 
 from ledger_service.errors import (
     CorruptLogError,
+    LedgerError,
     NotSequencedError,
     TileMissingError,
     UnknownCheckpointError,
@@ -22,6 +23,7 @@ from ledger_service.log.directory import LogRow, all_logs, find_log, log_of_numb
 from ledger_service.log.heads import Head, read_head
 from ledger_service.log.tables import checkpoints, log_entries
 from ledger_service.log.tiles import StoredTiles
+from ledger_service.proofs.checkpoint import stated_time
 from ledger_service.proofs.merkle import (
     TILE_HEIGHT,
     TILE_WIDTH,
@@ -32,6 +34,7 @@ from ledger_service.proofs.merkle import (
     prove_inclusion,
     tree_root,
 )
+from ledger_service.proofs.note import ALG_MLDSA44, find_signature, parse_note
 from ledger_service.proofs.tile import format_bundle
 from ledger_service.proofs.types import LeafIndex, RootHash, TreeSize
 
@@ -45,12 +48,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PublishedCheckpoint:
-    """A signed checkpoint. `timestamp` is when its note was signed, in seconds since 1970."""
+    """A signed checkpoint of `log`, as its note."""
 
+    log: LogRow = field(repr=False)
     size: TreeSize
     root: RootHash
-    timestamp: int
     note: bytes = field(repr=False)
+
+    @property
+    def timestamp(self) -> int:
+        """When the note was signed, in seconds since 1970, as it says itself; raises CorruptLogError.
+
+        The column beside it is for ordering and drawing: what a statement says of time must be what was signed.
+        """
+        try:
+            note = parse_note(self.note)
+            keys = [key for era in self.log.eras for key in era.vkeys if key.alg == ALG_MLDSA44]
+            [cosigner] = [key for key in keys if find_signature(note, key)]
+            return stated_time(note, cosigner)
+        except (LedgerError, ValueError) as error:
+            raise CorruptLogError(
+                log_id=self.log.id,
+                size=self.size,
+                problem="a checkpoint's note does not say when it was signed",
+            ) from error
 
 
 class LogReader:
@@ -116,17 +137,17 @@ class LogView:
         if row.root != self._head.root:
             raise CorruptLogError(log_id=self.log.id, problem="the head is not its checkpoint")
         if row.fresh_note is None:
-            return _first_note(row)
-        return PublishedCheckpoint(row.size, row.root, row.fresh_timestamp, row.fresh_note)
+            return self._first_note(row)
+        return PublishedCheckpoint(self.log, row.size, row.root, row.fresh_note)
 
     def checkpoint_at(self, size: int) -> PublishedCheckpoint:
         """The first note of the checkpoint of exactly this size; raises UnknownCheckpointError."""
-        return _first_note(self._checkpoint_row(size))
+        return self._first_note(self._checkpoint_row(size))
 
     def first_checkpoint_covering(self, index: int) -> PublishedCheckpoint:
         """The first checkpoint over an entry, the one its receipt has; raises UnknownEntryError."""
         self._check_index(index)
-        return _first_note(self._conn.execute(_FIRST_OVER, {"log": self.log.id, "index": index}).one())
+        return self._first_note(self._conn.execute(_FIRST_OVER, {"log": self.log.id, "index": index}).one())
 
     def entry(self, index: int) -> bytes:
         """The bytes of an entry; raises UnknownEntryError."""
@@ -210,6 +231,9 @@ class LogView:
             raise UnknownCheckpointError(size=size)
         return row
 
+    def _first_note(self, row: Row[Any]) -> PublishedCheckpoint:
+        return PublishedCheckpoint(self.log, row.size, row.root, row.note)
+
     def _check_index(self, index: int) -> None:
         if not 0 <= index < self.size:
             raise UnknownEntryError(index=index, size=self.size)
@@ -232,7 +256,3 @@ _FIRST_OVER: Final = (
     .order_by(checkpoints.c.size)
     .limit(1)
 )
-
-
-def _first_note(row: Row[Any]) -> PublishedCheckpoint:
-    return PublishedCheckpoint(row.size, row.root, row.timestamp, row.note)

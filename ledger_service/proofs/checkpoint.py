@@ -131,6 +131,11 @@ def check_signature(note: Note, key: VerifierKey) -> int | None:
     raise SignatureError("The kernel cannot check signatures of this type.", key=key.name)
 
 
+def stated_time(note: Note, key: VerifierKey) -> int:
+    """Return the time in the line of a cosigner's key, whose signature nobody has checked; raises SignatureError."""
+    return _cosignature(note, key)[0]
+
+
 def _cosignature(note: Note, key: VerifierKey) -> tuple[int, bytes]:
     line = find_signature(note, key)
     if line is None:

@@ -10,6 +10,7 @@ from sqlalchemy import update
 
 from ledger_service.errors import (
     ConsistencyError,
+    CorruptLogError,
     InclusionError,
     NotSequencedError,
     StorageFatalError,
@@ -18,7 +19,7 @@ from ledger_service.errors import (
     UnknownEntryError,
     UnknownLogError,
 )
-from ledger_service.log.tables import log_entries, log_tiles
+from ledger_service.log.tables import checkpoints, log_entries, log_tiles
 from ledger_service.proofs.checkpoint import parse_checkpoint
 from ledger_service.proofs.merkle import check_consistency, check_inclusion, leaf_hash, tree_root_of
 from ledger_service.proofs.note import parse_note
@@ -87,6 +88,25 @@ def test_checkpoints_are_found(ledger: SmallLedger) -> None:
         for index in (-1, 6):
             with pytest.raises(UnknownEntryError):
                 view.first_checkpoint_covering(index)
+
+
+def test_the_time_of_a_checkpoint_is_the_one_that_was_signed(ledger: SmallLedger) -> None:
+    """A column beside the note changes no statement; a note that does not say when it was signed makes none."""
+    grow(ledger, 2)
+    with ledger.reader.view(ORIGIN) as view:
+        signed = view.checkpoint_at(3).timestamp
+    assert abs(signed - ledger.clock.now().timestamp()) < 3_600
+    with ledger.database.write("log.assign") as conn:
+        conn.execute(update(checkpoints).values(timestamp=checkpoints.c.timestamp + 1_000))
+    with ledger.reader.view(ORIGIN) as view:
+        assert view.checkpoint_at(3).timestamp == signed
+        first = view.checkpoint_at(1).note
+    line = first.split(b"\n")[5]
+    for changed in (b"nothing", first.replace(line + b"\n", b""), first + line + b"\n"):
+        with ledger.database.write("log.assign") as conn:
+            conn.execute(update(checkpoints).values(note=changed))
+        with ledger.reader.view(ORIGIN) as view, pytest.raises(CorruptLogError):
+            _ = view.checkpoint_at(3).timestamp
 
 
 def test_tiles_and_bundles_are_sliced(ledger: SmallLedger) -> None:
