@@ -157,14 +157,14 @@ def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch
 def test_a_node_that_hangs_keeps_only_the_first_who_asks() -> None:
     """After a request without an answer the next fail at once, and later the node is asked again."""
     with answering(b"", pause_s=30) as url:
-        hasty = JsonRpc(url, timeout_s=0.3, rest_s=0.5)
+        hasty = JsonRpc(url, timeout_s=0.3, rest_s=60)
         with pytest.raises(ChainUnavailableError):
             hasty.ask("eth_chainId")
         began = time.monotonic()
         for _ in range(100):
             with pytest.raises(ChainUnavailableError, match="a moment ago"):
                 hasty.ask("eth_chainId")
-        assert time.monotonic() - began < 0.3
+        assert time.monotonic() - began < 10  # asking each time would take 30 s
         hasty._resting_until = time.monotonic()
         with pytest.raises(ChainUnavailableError) as asked:
             hasty.ask("eth_chainId")
