@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ledger_service.errors import NotSequencedError, OutcomeUnknownError
 from ledger_service.proofs.receipt import Opening, Receipt, format_receipt
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ledger_service.records.intake import Submission
     from ledger_service.records.outcomes import Accepted
     from ledger_service.verification.archive import Archive
+
+_LOOK_S: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,24 +80,32 @@ class Recorder:
         (outcome,) = outcomes
         if isinstance(outcome, Rejected):
             raise outcome.error
-        left_s = max(0.0, began + self._bound_s - time.monotonic())
-        positions = ticket.wait_published(left_s)
+        deadline = began + self._bound_s
+        positions = ticket.wait_published(max(0.0, deadline - time.monotonic()))
         if isinstance(outcome, Replayed):
-            return self._repeat(outcome, submission)
+            return self._repeat(outcome, submission, deadline=deadline)
         position = None if positions is None else positions.get(outcome.record)
         if position is None:
             return self._promise(outcome, submission)
         return Recorded(outcome.id, repeated=False, receipt=_receipt(outcome, submission, position))
 
-    def _repeat(self, outcome: Replayed, submission: Submission) -> Recorded | Pending:
-        """The same answer as the first time, made again from what is stored."""
-        try:
-            receipt = self._archive.receipt(outcome.id, org_id=submission.target.org_id)
-        except NotSequencedError:
-            leaf = self._archive.state(outcome.id).leaf
-            signer = self._acceptance_signer(submission.target.origin)
-            return Pending(outcome.id, repeated=True, acceptance=signer.sign(leaf, accepted=outcome.accepted))
-        return Recorded(outcome.id, repeated=True, receipt=receipt)
+    def _repeat(self, outcome: Replayed, submission: Submission, *, deadline: float) -> Recorded | Pending:
+        """The same answer as the first time, made again from what is stored.
+
+        Another process may have accepted it, or this one before it was started again: its ticket tells nothing.
+        """
+        while True:
+            try:
+                receipt = self._archive.receipt(outcome.id, org_id=submission.target.org_id)
+            except NotSequencedError:
+                if time.monotonic() >= deadline:
+                    break
+                time.sleep(_LOOK_S)
+            else:
+                return Recorded(outcome.id, repeated=True, receipt=receipt)
+        leaf = self._archive.state(outcome.id).leaf
+        signer = self._acceptance_signer(submission.target.origin)
+        return Pending(outcome.id, repeated=True, acceptance=signer.sign(leaf, accepted=outcome.accepted))
 
     def _promise(self, outcome: Accepted, submission: Submission) -> Pending:
         signer = self._acceptance_signer(submission.target.origin)
