@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 LARGEST_ANSWER: Final = 64 << 20
 _GOOD: Final = range(200, 300)
+_KEY: Final = re.compile(r"[!-~]+", re.ASCII)
 # A gateway without its service, a service that is full or starting, and one that asks for patience.
 _PASSING: Final = frozenset({429, 502, 503, 504})
 _FIRST_WAIT_S: Final = 0.25
@@ -44,7 +46,10 @@ class Transport:
         timeout_s: float,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Ask `url` with the API key; raises UsageError for what is no http or https address."""
+        """Ask `url` with the API key, with or without the newline of its file.
+
+        Raises UsageError for what is no http or https address, or no key; it does not repeat the key.
+        """
         parts = urlsplit(url)
         kinds = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
         if parts.scheme not in kinds or not parts.hostname:
@@ -52,7 +57,7 @@ class Transport:
         self._connection = kinds[parts.scheme]
         self._host, self._port = parts.hostname, parts.port
         self._path = parts.path.rstrip("/")
-        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._headers = _authorization(key)
         self._patience_s = patience_s
         self._timeout_s = timeout_s
         self._pause = pause
@@ -101,3 +106,13 @@ class Transport:
             return answer.status, min(float(asked), _LONGEST_WAIT_S) if asked.isdecimal() else None, data
         finally:
             connection.close()
+
+
+def _authorization(key: str | None) -> dict[str, str]:
+    """The header of a key. What no header may hold is refused here: http.client would show it in its error."""
+    given = (key or "").strip()
+    if not given:
+        return {}
+    if not _KEY.fullmatch(given):
+        raise UsageError("The API key has characters that none has.")
+    return {"Authorization": f"Bearer {given}"}

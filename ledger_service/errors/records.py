@@ -11,6 +11,15 @@ class InvalidPayloadError(LedgerError):
     code = "invalid_payload"
     message = "The payload breaks the rules of its kind."
 
+    def __str__(self) -> str:
+        """The text, and field by field what is wrong."""
+        fields = self.details.get("fields")
+        listed = fields if isinstance(fields, list | tuple) else ()
+        problems = "; ".join(
+            f"{each.get('field')} {each.get('problem')}" for each in listed if isinstance(each, dict)
+        )
+        return f"{self.text} {problems}".rstrip()
+
 
 class UnknownKindError(LedgerError):
     """A kind of record that this installation does not keep, or that the log is not open for."""

@@ -160,6 +160,7 @@ def test_the_services_errors_keep_their_names(ledger: HttpLedger, policy: bytes)
     with pytest.raises(InvalidPayloadError) as refused:
         client.record("purchases", purchase("x", colour="red"), idempotency_key="wrong")
     assert refused.value.details["fields"] == [{"field": "colour", "problem": "is not known"}]
+    assert str(refused.value).endswith(" colour is not known")
     client.record("purchases", purchase("conflict"), idempotency_key="conflict")
     with pytest.raises(IdempotencyConflictError):
         client.record("purchases", purchase("other"), idempotency_key="conflict")
@@ -169,6 +170,21 @@ def test_the_services_errors_keep_their_names(ledger: HttpLedger, policy: bytes)
         client.record("purchases", purchase("x"), idempotency_key="no good")
     with pytest.raises(UsageError):
         client_of(ledger, policy, url="ftp://ledger.example")
+
+
+def test_a_key_never_stands_in_an_error(ledger: HttpLedger, policy: bytes) -> None:
+    """The newline of its file does no harm; what no header may hold is refused without being shown."""
+    made = LedgerClient(ledger.url, org="shop", key=f"{ledger.key}\n", policies=[policy])
+    assert made.record("purchases", purchase("newline"), idempotency_key="newline").id
+    for wrong in (
+        f"{ledger.key}\r\nX: y",
+        f"{ledger.key} {ledger.key}",
+        f"{ledger.key}\x00",
+        f"{ledger.key}é",
+    ):
+        with pytest.raises(UsageError) as refused:
+            LedgerClient(ledger.url, org="shop", key=wrong)
+        assert ledger.key not in f"{refused.value!r} {refused.value.details}"
 
 
 @pytest.mark.parametrize("failures", [[503, 502, 429], [0], [0, 503, 0]])
