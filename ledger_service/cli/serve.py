@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from ledger_service.cli.exits import DONE, FAILED
-from ledger_service.cli.web_server import WebServer
+from ledger_service.cli.web_server import WebServer, listen
 from ledger_service.config import settings_from_environment
 from ledger_service.errors import ChainFileError
 from ledger_service.wiring.events import configure_events
@@ -48,10 +48,12 @@ def serve(ctx: click.Context) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
     with ExitStack() as stack:
+        # First of all, so that an address that is taken is said at once. Who asks before the server runs, waits.
+        opened = stack.enter_context(listen(settings.host, settings.port))
         node = start_embedded_chain(settings)
         if node is not None:
             stack.callback(node.stop)
-        server = WebServer(settings)
+        server = WebServer(settings, opened)
         stack.callback(server.stop)
         click.echo(f"audit-ledger serves on {server.url}")
         ctx.exit(_watch(server, node, stop=stop))

@@ -29,10 +29,10 @@ _GLANCE_S: Final = 0.1
 class WebServer:
     """A running gunicorn. It ends when this process does, however that dies."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Open the socket and start the child; raises SettingsError when the address is taken."""
-        self._socket = _listen(settings.host, settings.port)
-        host, port = self._socket.getsockname()[:2]
+    def __init__(self, settings: Settings, opened: socket.socket) -> None:
+        """Start the child on what `listen` opened."""
+        self._socket = opened
+        host, port = opened.getsockname()[:2]
         self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         self._process = subprocess.Popen(  # noqa: S603  our own interpreter and fixed arguments
             [
@@ -40,10 +40,10 @@ class WebServer:
                 "-m",
                 "ledger_service.cli.web_process",
                 str(os.getpid()),
-                *_arguments(settings, self._socket.fileno()),
+                *_arguments(settings, opened.fileno()),
             ],
             stdin=subprocess.DEVNULL,
-            pass_fds=[self._socket.fileno()],
+            pass_fds=[opened.fileno()],
         )
 
     def poll(self) -> int | None:
@@ -63,7 +63,8 @@ class WebServer:
             self._socket.close()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there; raises SettingsError when the address is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     opened = socket.socket(family, socket.SOCK_STREAM)
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -72,7 +73,9 @@ def _listen(host: str, port: int) -> socket.socket:
         opened.listen(_BACKLOG)
     except OSError as error:
         opened.close()
-        raise SettingsError(f"Cannot listen on {host} port {port}: {error.strerror}.") from error
+        raise SettingsError(
+            f"Cannot listen on {host} port {port}: {error.strerror}. AUDIT_LEDGER_PORT names another port."
+        ) from error
     return opened
 
 
