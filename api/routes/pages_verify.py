@@ -15,6 +15,7 @@ from api.service import service
 from api.web.forms import check_same_site
 from api.web.rendering import check_language, page
 from ledger_service.errors import BadRequestError, BodyTooLargeError, LedgerError
+from ledger_service.proofs.receipt import as_evidence
 from ledger_service.proofs.verdict import people_words
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def report_here() -> Response:
     document, asked = _read_form()
     try:
         evidence = _as_evidence(document, asked)
-        if form == JSON_FORMAT and _asked_record(document, asked) is not None:
+        if form == JSON_FORMAT and evidence != (document or asked.encode()).strip():
             raise BadRequestError(EVIDENCE_ONLY)
     except LedgerError as error:
         return _refused(error, asked)
@@ -85,7 +86,11 @@ def _read_form() -> tuple[bytes, str]:
 def _as_evidence(document: bytes, asked: str) -> bytes:
     """The evidence that was meant: a file, a text, or what there is of a record; raises NotFoundError."""
     record = _asked_record(document, asked)
-    return (document or asked.encode()).strip() if record is None else service().archive.evidence(record)
+    return (
+        as_evidence((document or asked.encode()).strip())
+        if record is None
+        else service().archive.evidence(record)
+    )
 
 
 def _asked_record(document: bytes, asked: str) -> str | None:

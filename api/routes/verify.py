@@ -18,6 +18,7 @@ from api.web.papers import draw_report
 from api.web.rendering import check_language
 from ledger_service.errors import BadRequestError, LedgerError
 from ledger_service.proofs.note import format_vkey
+from ledger_service.proofs.receipt import as_evidence
 from ledger_service.proofs.verdict import format_verdict
 from ledger_service.records.payload_text import parse_object
 
@@ -47,18 +48,18 @@ _MOMENTS: Final = (
     "verify",
     tag="verify",
     parameters=_MOMENTS,
-    body=Content("Evidence, or a record's id.", VerifyQuestion, ("application/json", EVIDENCE)),
+    body=Content("Evidence, a receipt, or a record's id.", VerifyQuestion, ("application/json", EVIDENCE)),
     problems=(404, 409),
     answers={200: Content("The verdict. A check that could not be made never makes it valid.", Verdict)},
 )
 def verify() -> Response:
-    """Check evidence, or a record of this ledger by its id.
+    """Check evidence, a receipt, or a record of this ledger by its id.
 
     Whoever does not trust this server checks the same evidence offline, by the same numbered steps.
     """
     body = _read_body()
     record = _asked_record(body)
-    evidence = body.strip() if record is None else service().archive.evidence(record)
+    evidence = as_evidence(body.strip()) if record is None else service().archive.evidence(record)
     return bytes_answer(format_verdict(service().judge.judge(evidence, **_asked_moments())))
 
 
@@ -88,9 +89,10 @@ def report() -> Response:
     check_language()
     form = parse_format()
     body = _read_body()
-    if _asked_record(body) is not None:
+    evidence = body.strip()
+    if _asked_record(body) is not None or as_evidence(evidence) != evidence:
         raise BadRequestError(EVIDENCE_ONLY)
-    return report_answer(body.strip(), form=form, **_asked_moments())
+    return report_answer(evidence, form=form, **_asked_moments())
 
 
 def parse_format() -> str:

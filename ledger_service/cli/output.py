@@ -9,6 +9,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from ledger_service.errors import UsageError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
@@ -39,3 +41,9 @@ def say_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     for row in cells:
         table.add_row(*row)
     console.print(table)
+
+
+def refuse_pdf(document: bytes, *, inside: str) -> None:
+    """Raise UsageError for a PDF, which is checked by the file inside that is named."""
+    if document.startswith(b"%PDF-"):
+        raise UsageError(f"This is a PDF: take what is inside with `pdfdetach -saveall`, and check {inside}.")

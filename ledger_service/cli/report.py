@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from ledger_service.cli.output import json_option, say_json
+from ledger_service.cli.output import json_option, refuse_pdf, say_json
 from ledger_service.errors import MalformedError, UsageError
 from ledger_service.proofs.canonical import JsonValue, encode_base64url
 from ledger_service.proofs.note import VerifierKey, parse_vkey
@@ -46,7 +46,9 @@ def report(ctx: click.Context, report: str, *, evidence: str | None, vkey: str, 
     A report is the word of its server at that time. The key must come from somewhere other than that server; its
     operator prints it with `audit-ledger trust vkey`.
     """
-    found = check_verification_report(Path(report).read_bytes().removesuffix(b"\n"), _load_vkey(Path(vkey)))
+    document = Path(report).read_bytes().removesuffix(b"\n")
+    refuse_pdf(document, inside="report.json")
+    found = check_verification_report(document, _load_vkey(Path(vkey)))
     if evidence is not None:
         check_evidence_of(found, Path(evidence).read_bytes().strip())
     said: dict[str, JsonValue] = {name: found.verdict.get(name) for name in _SAID}

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from ledger_service.cli.output import json_option
+from ledger_service.cli.output import json_option, refuse_pdf
 from ledger_service.clock import SystemClock
-from ledger_service.errors import LedgerError, MalformedError, UsageError
-from ledger_service.proofs.canonical import JsonValue, decode, encode, parse_time
-from ledger_service.proofs.evidence import EVIDENCE_VERSION, Evidence, format_evidence
-from ledger_service.proofs.fields import disclose_fields
+from ledger_service.errors import MalformedError, UsageError
+from ledger_service.proofs.canonical import JsonValue, decode, parse_time
+from ledger_service.proofs.evidence import EVIDENCE_VERSION
 from ledger_service.proofs.policy import Policy, parse_policy
-from ledger_service.proofs.receipt import RECEIPT_VERSION, Receipt, parse_receipt
+from ledger_service.proofs.receipt import RECEIPT_VERSION, as_evidence
 from ledger_service.proofs.trust import Trust, parse_trust
 from ledger_service.proofs.verdict import describe_verdict, exit_code, format_verdict
 from ledger_service.proofs.verify import verify as verify_evidence
@@ -61,6 +60,7 @@ def verify(
     Keys, policy and trust file must come from somewhere other than the server under audit.
     """
     document, digest = _sort_out(file, evidence_file)
+    refuse_pdf(document, inside="evidence.json")
     verdict = verify_evidence(
         as_evidence(document),
         policy=_load_policy(Path(policy)),
@@ -96,33 +96,6 @@ def _version(document: bytes) -> JsonValue:
         return None
     version = value.get("v") if isinstance(value, dict) else None
     return version if version in {EVIDENCE_VERSION, RECEIPT_VERSION} else None
-
-
-def as_evidence(document: bytes) -> bytes:
-    """Evidence as it is; a receipt as the evidence that its holder could give, everything shown, no status.
-
-    What is neither stays as it is: the verifier says what is wrong with it.
-    """
-    try:
-        value = decode(document.removesuffix(b"\n"))
-    except MalformedError:
-        return document
-    version = value.get("v") if isinstance(value, dict) else None
-    if version == RECEIPT_VERSION:
-        try:
-            return format_evidence(_evidence_of(parse_receipt(encode(value))))
-        except LedgerError:
-            return document
-    return encode(value) if version == EVIDENCE_VERSION else document
-
-
-def _evidence_of(receipt: Receipt) -> Evidence:
-    opening = receipt.opening
-    fields = None
-    if opening is not None:
-        schema = receipt.schema
-        fields = disclose_fields(opening.values, salt=opening.salt, schema=schema, names=schema.private)
-    return Evidence(receipt.entry, receipt.schema, fields, receipt.proof, anchors=(), status=None)
 
 
 def _read(path: str) -> bytes:

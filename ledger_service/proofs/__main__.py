@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 from ledger_service.errors import LedgerError
 from ledger_service.proofs.canonical import parse_time
 from ledger_service.proofs.policy import parse_policy
+from ledger_service.proofs.receipt import as_evidence
 from ledger_service.proofs.trust import parse_trust
 from ledger_service.proofs.verdict import describe_verdict, exit_code, format_verdict
 from ledger_service.proofs.verify import verify
@@ -45,14 +46,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"{error.filename}: {error.strerror}")
     except LedgerError as error:
         parser.error(error.text)
-    verdict = verify(evidence, policy=policy, trust=trust, now=datetime.now(UTC), at=at)
+    verdict = verify(as_evidence(evidence), policy=policy, trust=trust, now=datetime.now(UTC), at=at)
     sys.stdout.write(format_verdict(verdict).decode() + "\n" if options.json else describe_verdict(verdict))
     return exit_code(verdict.result)
 
 
 def _make_parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m ledger_service.proofs", description="Verify evidence offline.")
-    parser.add_argument("evidence", metavar="EVIDENCE", help="evidence file (JSON)")
+    parser.add_argument("evidence", metavar="EVIDENCE", help="evidence or receipt (JSON)")
     parser.add_argument("--policy", required=True, metavar="P", help="trust policy file (C2SP tlog-policy)")
     parser.add_argument("--trust", required=True, metavar="T", help="trust file (JSON)")
     parser.add_argument("--at", metavar="TIME", help="date whose status is asked, like 2026-11-22T01:02:03Z")

@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ledger_service.errors import CommitmentError, EvidenceError, MalformedError
+from ledger_service.errors import CommitmentError, EvidenceError, LedgerError, MalformedError
 from ledger_service.proofs.canonical import JsonValue, decode, encode, encode_base64url
 from ledger_service.proofs.entry import Entry, parse_entry
-from ledger_service.proofs.fields import SALT_SIZE, commit_fields
+from ledger_service.proofs.evidence import EVIDENCE_VERSION, Evidence, format_evidence
+from ledger_service.proofs.fields import SALT_SIZE, commit_fields, disclose_fields
 from ledger_service.proofs.merkle import check_inclusion, leaf_hash
 from ledger_service.proofs.policy import Policy, VerifiedCheckpoint, check_policy
 from ledger_service.proofs.schema import Schema, parse_schema_json, schema_json
@@ -72,6 +73,24 @@ def parse_receipt(data: bytes) -> Receipt:
     )
 
 
+def as_evidence(document: bytes) -> bytes:
+    """Return evidence as it is, and a receipt as the evidence its holder could give: all shown, no status.
+
+    What is neither stays as it is: `verify` says what is wrong with it.
+    """
+    try:
+        value = decode(document.removesuffix(b"\n"))
+    except MalformedError:
+        return document
+    version = value.get("v") if isinstance(value, dict) else None
+    if version == RECEIPT_VERSION:
+        try:
+            return format_evidence(_evidence_of(parse_receipt(encode(value))))
+        except LedgerError:
+            return document
+    return encode(value) if version == EVIDENCE_VERSION else document
+
+
 def check_receipt(receipt: Receipt, *, policy: Policy) -> tuple[Entry, VerifiedCheckpoint]:
     """Return entry and checkpoint, once the opening fits the entry and the signed log holds it.
 
@@ -104,6 +123,15 @@ def check_receipt(receipt: Receipt, *, policy: Policy) -> tuple[Entry, VerifiedC
         proof=receipt.proof.hashes,
     )
     return entry, verified
+
+
+def _evidence_of(receipt: Receipt) -> Evidence:
+    opening = receipt.opening
+    fields = None
+    if opening is not None:
+        schema = receipt.schema
+        fields = disclose_fields(opening.values, salt=opening.salt, schema=schema, names=schema.private)
+    return Evidence(receipt.entry, receipt.schema, fields, receipt.proof, anchors=(), status=None)
 
 
 def _parse_opening(value: JsonValue) -> Opening:

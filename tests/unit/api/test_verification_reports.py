@@ -182,6 +182,21 @@ def test_wrong_questions(desk: Desk) -> None:
     assert ask(desk, b"A" * 1_100_000).status_code == 413
 
 
+def test_a_receipt(desk: Desk) -> None:
+    """It is judged as what its holder could show, which lacks a status; a report would be about other bytes."""
+    record, _ = recorded(desk)
+    receipt = desk.get(f"/v1/records/{record}/receipt", key=desk.key).data
+    verdict = json.loads(desk.client.post("/v1/verify", data=receipt, content_type="application/json").data)
+    assert (verdict["result"], verdict["scope"]) == ("unknown", "all fields")
+    assert ask(desk, receipt).status_code == 400
+    shown = desk.client.post("/verify", data={"text": receipt.decode()}).text
+    assert "people-cannot-tell" in shown
+    assert desk.client.post("/verify/report?format=json", data={"text": receipt.decode()}).status_code == 400
+    reply = desk.client.post("/verify/report?format=pdf", data={"text": receipt.decode()})
+    [document] = PdfReader(io.BytesIO(reply.data)).attachments["report.json"]
+    assert read(desk, document).verdict["people"] == "Cannot tell"
+
+
 def test_the_page_without_scripts(desk: Desk) -> None:
     """The form gives the same reports, as files."""
     record, _ = recorded(desk)

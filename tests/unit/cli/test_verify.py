@@ -9,10 +9,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ledger_service.cli.remote import Remote, read_key
-from ledger_service.cli.verify import as_evidence
 from ledger_service.client.problems import named_error
 from ledger_service.errors import LedgerError, NotFoundError, NotReadyError, UsageError
-from ledger_service.proofs.evidence import parse_evidence
 from ledger_service.proofs.note import format_vkey, parse_vkey
 from ledger_service.proofs.policy import format_policy
 from ledger_service.proofs.receipt import format_receipt
@@ -125,14 +123,18 @@ def test_times_are_read_strictly(
     assert command("verify", str(file), "--at", "yesterday").code == 64
 
 
-def test_a_receipt_becomes_evidence_with_everything_shown(factory: EvidenceFactory) -> None:
-    """The holder of a receipt can show every field and the proof; what is no document stays as it is."""
-    evidence = parse_evidence(as_evidence(format_receipt(factory.receipt(2)) + b"\n"))
-    assert evidence.status is None
-    assert all(isinstance(item, list) for item in evidence.fields or ())
-    for document in (b"", b"nonsense", b"[]", b'{"v":"audit-ledger/receipt/v1"}'):
-        assert as_evidence(document) == document
-    assert as_evidence(factory.document(2) + b"\n") == factory.document(2)
+def test_a_paper_is_no_evidence(
+    command: Callable[..., Ended], factory: EvidenceFactory, tmp_path: Path
+) -> None:
+    """A PDF is neither genuine nor not: the command says how to come by what is inside."""
+    paper, evidence = tmp_path / "paper.pdf", tmp_path / "evidence.json"
+    paper.write_bytes(b"%PDF-1.7\n%\xff\n")
+    evidence.write_bytes(factory.document(3))
+    for name in ("verify", "report"):
+        refused = command(name, str(paper))
+        assert (refused.code, "pdfdetach" in refused.err) == (64, True)
+    # As the data that evidence is about it is a file like any other.
+    assert command("verify", str(paper), str(evidence), *asked_times(factory)).code in {1, 2}
 
 
 def test_a_problem_is_raised_as_the_error_it_names() -> None:

@@ -16,6 +16,7 @@ from ledger_service.proofs.__main__ import main
 from ledger_service.proofs.canonical import format_time
 from ledger_service.proofs.evidence import format_evidence
 from ledger_service.proofs.policy import format_policy
+from ledger_service.proofs.receipt import format_receipt
 from ledger_service.proofs.trust import format_trust
 from ledger_service.proofs.verdict import describe_verdict
 from ledger_service.proofs.verify import verify
@@ -69,6 +70,13 @@ def test_cannot_tell(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "evidence.json").write_bytes(format_evidence(replace(FACTORY.evidence(3), status=None)))
     assert main(arguments(folder)) == 2
     assert capsys.readouterr().out.startswith("Cannot tell: unknown (some fields). Step 7 ")
+
+
+def test_receipt(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A receipt proves all but the status, which it does not have: code 2."""
+    (folder / "evidence.json").write_bytes(format_receipt(FACTORY.receipt(3)))
+    assert main(arguments(folder)) == 2
+    assert capsys.readouterr().out.startswith("Cannot tell: unknown (all fields). Step 7 ")
 
 
 def test_asked_date(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

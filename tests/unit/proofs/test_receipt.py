@@ -16,7 +16,15 @@ from ledger_service.errors import (
     MalformedError,
 )
 from ledger_service.proofs.canonical import decode, encode
-from ledger_service.proofs.receipt import Opening, Receipt, check_receipt, format_receipt, parse_receipt
+from ledger_service.proofs.evidence import parse_evidence
+from ledger_service.proofs.receipt import (
+    Opening,
+    Receipt,
+    as_evidence,
+    check_receipt,
+    format_receipt,
+    parse_receipt,
+)
 from ledger_service.proofs.schema import Schema
 from tests.support.evidence_factory import EvidenceFactory, join_policies
 
@@ -30,6 +38,16 @@ assert OPENING is not None
 def test_round_trip(receipt: Receipt) -> None:
     """A receipt is read back from its bytes, with its opening and without."""
     assert parse_receipt(format_receipt(receipt)) == receipt
+
+
+def test_becomes_evidence() -> None:
+    """The holder of a receipt can show every field and the proof; what is no receipt stays as it is."""
+    evidence = parse_evidence(as_evidence(format_receipt(RECEIPT) + b"\n"))
+    assert evidence.status is None
+    assert all(isinstance(item, list) for item in evidence.fields or ())
+    for document in (b"", b"nonsense", b"[]", b'{"v":"audit-ledger/receipt/v1"}'):
+        assert as_evidence(document) == document
+    assert as_evidence(FACTORY.document(2) + b"\n") == FACTORY.document(2)
 
 
 def test_good_receipt() -> None:
