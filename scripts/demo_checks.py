@@ -77,7 +77,9 @@ def suggest(service: DemoService, *, revoked: str, file: Path, record: str) -> N
     org = file.parent.name
     (file.parent / "evidence.json").write_bytes(fetch_evidence(service, org, record))
     command, folder = os.path.relpath(AUDIT_LEDGER), os.path.relpath(service.folder)
-    say(f"The ledger answers at {service.url}. Three things to try, in another terminal:\n")
+    say(f"The ledger answers at {service.url}. In a browser: a completion that was revoked,")
+    say(f"  {service.url}/records/{revoked}")
+    say(f"and {service.url}/verify for whatever you were given. Three things to try, in another terminal:\n")
     say("  # what anybody may know of the revoked completion: nothing personal")
     say(f"  curl {service.url}/v1/records/{revoked}\n")
     say("  # what the shop may ask: which record is this order of mine?")

@@ -30,7 +30,8 @@ def damage_three(service: DemoService, record: str) -> None:
     copy.mkdir()
     source = service.folder / "ledger"
     shutil.copytree(source / "keys", copy / "keys")
-    shutil.copy(source / "chain.url", copy)
+    for name in ("chain.url", "guard.json", "erasures.log"):
+        shutil.copy(source / name, copy)
     _copy_damaged(source / "ledger.db", copy / "ledger.db")
     environment = service.environment | {"AUDIT_LEDGER_DATA_DIR": str(copy)}
     audit = subprocess.run(

@@ -45,7 +45,7 @@ VERDICT_FIXED: Final = (
     _("This browser cannot check Ed25519 signatures here."),
     _("The kernel cannot check signatures of this type."),
     _("The checkpoint is not signed by a log key that the policy names."),
-    _("The evidence has no anchor: no chain was asked to keep this checkpoint."),
+    _("The evidence has no anchor; made again later, it may have one."),
     _("Anchored by the evidence's own word, stated only."),
     _("Its chain, contract and log id are not pinned in the trust file."),
     _("No node was asked."),

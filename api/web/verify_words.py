@@ -87,7 +87,7 @@ _PAGE: Final[Mapping[str, str]] = {
     "log": _("Log"),
     "interval": _("Made between, as the evidence states"),
     "between": _("%(after)s and %(before)s (%(grade)s)"),
-    "no_lower_bound": _("no earlier bound"),
+    "no_lower_bound": _("an unknown earlier time"),
     "steps": _("The eight checks, one by one"),
     "not_proven": _("What this does not prove"),
     "server_says": _("What this server says now"),

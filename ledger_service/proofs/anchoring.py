@@ -32,7 +32,7 @@ def check_anchors(case: Case) -> str:
     none, or none that a chain at hand bears out: it is then stated only.
     """
     if not case.evidence.anchors:
-        raise CouldNotCheckError("The evidence has no anchor: no chain was asked to keep this checkpoint.")
+        raise CouldNotCheckError("The evidence has no anchor; made again later, it may have one.")
     intervals: list[tuple[Interval, str]] = []
     reasons: list[str] = []
     for anchor in case.evidence.anchors:

@@ -132,7 +132,18 @@ def test_changed_evidence(page: Page, desk: VerifyDesk) -> None:
     changed.write_bytes(encode(value))
     choose(page, changed)
     assert answer(page) == "Not genuine"
-    assert "The fields shown belong to this record" in page.inner_text(".verdict")
+    said = page.inner_text(".verdict")
+    assert "The fields shown belong to this record (failed): The disclosed fields do not belong" in said
+    assert "no contents were shown, or they do not belong to it" in said
+
+
+def test_button_without_text(page: Page, desk: VerifyDesk) -> None:
+    """Choosing a file verifies; whoever presses the button as well gets the same answer again."""
+    choose(page, desk.evidence)
+    assert answer(page) == "Genuine"
+    page.click("#verify-go")
+    assert answer(page) == "Genuine"
+    assert page.inner_text("#verify-message") == ""
 
 
 def test_evidence_of_another_ledger(page: Page, desk: VerifyDesk) -> None:

@@ -13,7 +13,7 @@ const GRADE_STATED = "stated only";
 export function checkAnchors(case_) {
   const { anchors } = case_.evidence;
   if (!anchors.length) {
-    throw new CouldNotCheckError("The evidence has no anchor: no chain was asked to keep this checkpoint.");
+    throw new CouldNotCheckError("The evidence has no anchor; made again later, it may have one.");
   }
   const reasons = anchors.map((anchor) => {
     checkStatement(case_, anchor);

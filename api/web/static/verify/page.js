@@ -83,6 +83,8 @@ function keepFile(file, inside, papers) {
 
 async function takeText(text) {
   const mine = begin();
+  // The button pressed with nothing written: what was brought before is asked about again.
+  if (!text.trim() && parts.size) return proceed();
   const found = recogniseText(text);
   if (found === null) return refuse(say(text.trim() ? "not_recognised" : "nothing"));
   if (NO_PROOF.has(found.kind)) return refuse(say(NO_PROOF.get(found.kind)));

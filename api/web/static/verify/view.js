@@ -5,7 +5,8 @@ import { peopleWords } from "../kernel/verdict.js";
 import { number, say, translate, visible, when, word } from "./words.js";
 
 const MARKS = { Genuine: "✓", "Not genuine": "✕", "Cannot tell": "?" };
-const CAUSE = /^Step (\d) \(.*?\) (?:failed|could not be checked): (.*)$/s;
+const CAUSE = /^Step (\d) \(.*?\) (failed|could not be checked): (.*)$/s;
+const OUTCOMES = { failed: "fail", "could not be checked": "could not check" };
 const OTHER_FILE = "The file is not the one that the record is about.";
 const KIND_STEP = 8;
 
@@ -42,7 +43,7 @@ function banner(verdict) {
     element("p", { class: "cause" }, `${word("result", verdict.result)} ${word("next", verdict.result)}`),
   ];
   if (cause) {
-    lines.push(element("p", { class: "cause" }, `${word("step", cause[1])}: `, said(cause[2])));
+    lines.push(element("p", { class: "cause" }, `${word("step", cause[1])} (${word("outcome", OUTCOMES[cause[2]])}): `, said(cause[3])));
   }
   const checked = say("checked_here", { time: when(verdict.checkedAt) });
   lines.push(element("p", { class: "fine" }, `${checked} ${word("scope", verdict.scope)}`));
