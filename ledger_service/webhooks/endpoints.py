@@ -135,7 +135,8 @@ class Endpoints:
         """
         now = to_instant(self._clock.now().replace(microsecond=0))
         with self._database.write("webhooks.remove") as conn:
-            number = _find(conn, org.id, name)
+            # Locked: an event stored for it meanwhile would stand in the way of its row.
+            number = _find(conn, org.id, name, lock=True)
             for table in (webhook_deliveries, webhook_marks):
                 conn.execute(delete(table).where(table.c.endpoint == number))
             conn.execute(delete(webhook_endpoints).where(webhook_endpoints.c.id == number))
@@ -181,11 +182,11 @@ def _mark_final(conn: Connection, endpoint: int, org_id: int) -> None:
         conn.execute(insert(webhook_marks), rows)
 
 
-def _find(conn: Connection, org_id: int, name: str) -> int:
+def _find(conn: Connection, org_id: int, name: str, *, lock: bool = False) -> int:
     wanted = select(webhook_endpoints.c.id).where(
         webhook_endpoints.c.org_id == org_id, webhook_endpoints.c.name == name
     )
-    found: int | None = conn.execute(wanted).scalar_one_or_none()
+    found: int | None = conn.execute(wanted.with_for_update() if lock else wanted).scalar_one_or_none()
     if found is None:
         raise NotFoundError
     return found

@@ -22,6 +22,9 @@ from tests.support.small_ledger import open_second_log
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sqlalchemy import Connection
+
+    from ledger_service.webhooks.finality import News
     from tests.support.webhook_receiver import Received, WebhookReceiver
     from tests.unit.webhooks.conftest import Desk
 
@@ -239,3 +242,30 @@ def test_an_endpoint_that_is_removed_is_owed_nothing(desk: Desk, receiver: Webho
     assert desk.outbox.settle(attempt, status=500, problem=None) == "dead"
     assert desk.courier.deliver_due() == 0
     assert receiver.received == []
+
+
+def test_an_endpoint_is_removed_while_an_event_for_it_is_stored(
+    desk: Desk, receiver: WebhookReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever removes it waits for the event, and takes it along."""
+    made = desk.endpoints.register(desk.org, receiver.url)
+    desk.finalize(1)
+    removal = threading.Thread(target=desk.endpoints.remove, args=(desk.org, made.endpoint.name))
+    failed: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", failed.append)
+
+    def remove_now(conn: Connection, news: News) -> int:
+        stored = store(conn, news)
+        removal.start()
+        removal.join(0.5)
+        assert removal.is_alive()
+        return stored
+
+    store = desk.outbox._store
+    monkeypatch.setattr(desk.outbox, "_store", remove_now)
+    assert desk.outbox.collect() == 1
+    removal.join(30)
+    assert failed == []
+    with desk.ledger.database.read() as conn:
+        for table in (webhook_endpoints, webhook_deliveries, webhook_marks):
+            assert conn.execute(select(table)).all() == []
