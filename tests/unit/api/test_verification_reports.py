@@ -133,7 +133,7 @@ def test_without_its_key_nothing_is_signed(tmp_path: Path) -> None:
 
 def test_papers_cost_more_of_the_budget(tmp_path: Path) -> None:
     """Drawing is charged as what it costs, so that one address cannot keep the server drawing."""
-    with signing_desk(tmp_path, LIMIT_VERIFICATIONS="250") as desk:
+    with signing_desk(tmp_path, LIMIT_VERIFICATIONS="201") as desk:
         _, evidence = recorded(desk)
         statuses = [ask(desk, evidence, "?format=pdf").status_code for _ in range(3)]
         assert statuses == [200, 200, 429]
