@@ -41,9 +41,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "unknown": _("Try again later, or check with the evidence, the policy and the trust file offline."),
     },
     "scope": {
-        "entry only": _(
-            "This is about the entry alone: no contents were shown, or they do not belong to it."
-        ),
+        "entry only": _("No contents were shown: this is about the entry alone."),
         "some fields": _("Some of the fields were shown and belong to the entry."),
         "all fields": _("All fields were shown and belong to the entry."),
     },

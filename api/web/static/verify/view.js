@@ -46,7 +46,9 @@ function banner(verdict) {
     lines.push(element("p", { class: "cause" }, `${word("step", cause[1])} (${word("outcome", OUTCOMES[cause[2]])}): `, said(cause[3])));
   }
   const checked = say("checked_here", { time: when(verdict.checkedAt) });
-  lines.push(element("p", { class: "fine" }, `${checked} ${word("scope", verdict.scope)}`));
+  // What was shown belongs to the entry only where no check failed.
+  const scope = verdict.result === "invalid" ? "" : word("scope", verdict.scope);
+  lines.push(element("p", { class: "fine" }, `${checked} ${scope}`));
   return element(
     "section",
     { class: `verdict people-${kebab(people)}`, "aria-labelledby": "answer-line" },
