@@ -58,7 +58,7 @@ def report_here() -> Response:
     document, asked = _read_form()
     try:
         evidence = _as_evidence(document, asked)
-        if form == JSON_FORMAT and evidence != (document or asked.encode()).strip():
+        if form == JSON_FORMAT and evidence != _given(document, asked):
             raise BadRequestError(EVIDENCE_ONLY)
     except LedgerError as error:
         return _refused(error, asked)
@@ -85,15 +85,9 @@ def _read_form() -> tuple[bytes, str]:
 
 def _as_evidence(document: bytes, asked: str) -> bytes:
     """The evidence that was meant: a file, a text, or what there is of a record; raises NotFoundError."""
-    record = _asked_record(document, asked)
-    return (
-        as_evidence((document or asked.encode()).strip())
-        if record is None
-        else service().archive.evidence(record)
-    )
+    record = None if document else _LINK.fullmatch(asked)
+    return as_evidence(_given(document, asked)) if record is None else service().archive.evidence(record[1])
 
 
-def _asked_record(document: bytes, asked: str) -> str | None:
-    """The id in a link, or as it is; None where a document was uploaded, or anything else written."""
-    found = None if document else _LINK.fullmatch(asked)
-    return None if found is None else found[1]
+def _given(document: bytes, asked: str) -> bytes:
+    return (document or asked.encode()).strip()

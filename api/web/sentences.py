@@ -77,8 +77,7 @@ _COMPILED: Final = tuple((re.compile(pattern, re.DOTALL), message) for pattern, 
 _MOST: Final = 6
 
 # How a verdict begins that one check decided: its number, and what it found.
-_CAUSE: Final = re.compile(r"Step (\d) \(.*?\) (failed|could not be checked): (.*)", re.DOTALL)
-_OUTCOMES: Final = {"failed": "fail", "could not be checked": "could not check"}
+_CAUSE: Final = re.compile(r"Step (\d) \(.*?\) (?:failed|could not be checked): (.*)", re.DOTALL)
 
 
 def translate_sentence(sentence: str) -> str | None:
@@ -133,7 +132,7 @@ def _value(name: str, text: str, *, left: int) -> str | None:
     return gettext(text) if name == "thing" and text in _KNOWN else text
 
 
-def cause_of(reason: str) -> tuple[str, str, str] | None:
-    """The check that decided a verdict, by number, its outcome, and what it found; None where none did."""
+def cause_of(reason: str) -> tuple[str, str] | None:
+    """The number of the check that decided a verdict, and what it found; None where none did."""
     found = _CAUSE.fullmatch(reason)
-    return None if found is None else (found[1], _OUTCOMES[found[2]], found[3])
+    return None if found is None else (found[1], found[2])

@@ -5,8 +5,7 @@ import { peopleWords } from "../kernel/verdict.js";
 import { number, say, translate, visible, when, word } from "./words.js";
 
 const MARKS = { Genuine: "✓", "Not genuine": "✕", "Cannot tell": "?" };
-const CAUSE = /^Step (\d) \(.*?\) (failed|could not be checked): (.*)$/s;
-const OUTCOMES = { failed: "fail", "could not be checked": "could not check" };
+const CAUSE = /^Step (\d) \(.*?\) (?:failed|could not be checked): (.*)$/s;
 const OTHER_FILE = "The file is not the one that the record is about.";
 const KIND_STEP = 8;
 
@@ -43,7 +42,9 @@ function banner(verdict) {
     element("p", { class: "cause" }, `${word("result", verdict.result)} ${word("next", verdict.result)}`),
   ];
   if (cause) {
-    lines.push(element("p", { class: "cause" }, `${word("step", cause[1])} (${word("outcome", OUTCOMES[cause[2]])}): `, said(cause[3])));
+    const { number: place, outcome } = verdict.steps[cause[1] - 1];
+    const check = `${word("step", place)} (${word("outcome", outcome)}): `;
+    lines.push(element("p", { class: "cause" }, check, said(cause[2])));
   }
   const checked = say("checked_here", { time: when(verdict.checkedAt) });
   // What was shown belongs to the entry only where no check failed.
