@@ -17,6 +17,7 @@ import click
 
 from ledger_service import errors
 from ledger_service.client.problems import named_error
+from ledger_service.client.transport import API_KEY
 from ledger_service.config import port_from_environment
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def read_key(path: str | None) -> str | None:
     except (OSError, UnicodeDecodeError) as error:
         raise errors.UsageError(f"The key file {path} cannot be read.") from error
     key = text.partition("\n")[0].strip()
-    if not (key.isascii() and key.isprintable() and key and " " not in key):
+    if not API_KEY.fullmatch(key):
         raise errors.UsageError(f"The first line of the key file {path} is not an API key.")
     return key
 

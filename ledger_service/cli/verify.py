@@ -12,10 +12,10 @@ import click
 from ledger_service.cli.output import json_option, refuse_pdf
 from ledger_service.clock import SystemClock
 from ledger_service.errors import MalformedError, UsageError
-from ledger_service.proofs.canonical import JsonValue, decode, parse_time
+from ledger_service.proofs.canonical import parse_time
 from ledger_service.proofs.evidence import EVIDENCE_VERSION
 from ledger_service.proofs.policy import Policy, parse_policy
-from ledger_service.proofs.receipt import RECEIPT_VERSION, as_evidence
+from ledger_service.proofs.receipt import RECEIPT_VERSION, as_evidence, document_version
 from ledger_service.proofs.trust import Trust, parse_trust
 from ledger_service.proofs.verdict import describe_verdict, exit_code, format_verdict
 from ledger_service.proofs.verify import verify as verify_evidence
@@ -83,19 +83,14 @@ def _sort_out(file: str, evidence_file: str | None) -> tuple[bytes, bytes | None
     document = _read(evidence_file or file)
     if evidence_file is None:
         return document, None
-    if _version(document) is None and _version(other := _read(file)) is not None:
+    if not _is_judged(document) and _is_judged(other := _read(file)):
         return other, _digest(evidence_file)
     return document, _digest(file)
 
 
-def _version(document: bytes) -> JsonValue:
-    """Which kind of document it says it is; None for what is neither evidence nor a receipt."""
-    try:
-        value = decode(document.removesuffix(b"\n"))
-    except MalformedError:
-        return None
-    version = value.get("v") if isinstance(value, dict) else None
-    return version if version in {EVIDENCE_VERSION, RECEIPT_VERSION} else None
+def _is_judged(document: bytes) -> bool:
+    """Whether it says that it is evidence or a receipt."""
+    return document_version(document.removesuffix(b"\n")) in (EVIDENCE_VERSION, RECEIPT_VERSION)
 
 
 def _read(path: str) -> bytes:

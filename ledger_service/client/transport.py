@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 LARGEST_ANSWER: Final = 64 << 20
 _GOOD: Final = range(200, 300)
-_KEY: Final = re.compile(r"[!-~]+", re.ASCII)
+API_KEY: Final = re.compile(r"[!-~]+", re.ASCII)
 # A gateway without its service, a service that is full or starting, and one that asks for patience.
 _PASSING: Final = frozenset({429, 502, 503, 504})
 _FIRST_WAIT_S: Final = 0.25
@@ -113,6 +113,6 @@ def _authorization(key: str | None) -> dict[str, str]:
     given = (key or "").strip()
     if not given:
         return {}
-    if not _KEY.fullmatch(given):
+    if not API_KEY.fullmatch(given):
         raise UsageError("The API key has characters that none has.")
     return {"Authorization": f"Bearer {given}"}

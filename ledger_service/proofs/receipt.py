@@ -78,17 +78,23 @@ def as_evidence(document: bytes) -> bytes:
 
     What is neither stays as it is: `verify` says what is wrong with it.
     """
-    try:
-        value = decode(document.removesuffix(b"\n"))
-    except MalformedError:
-        return document
-    version = value.get("v") if isinstance(value, dict) else None
+    bare = document.removesuffix(b"\n")
+    version = document_version(bare)
     if version == RECEIPT_VERSION:
         try:
-            return format_evidence(_evidence_of(parse_receipt(encode(value))))
+            return format_evidence(_evidence_of(parse_receipt(bare)))
         except LedgerError:
             return document
-    return encode(value) if version == EVIDENCE_VERSION else document
+    return bare if version == EVIDENCE_VERSION else document
+
+
+def document_version(document: bytes) -> JsonValue:
+    """Return the version that a document says it has, whatever it is; None for what is no canonical JSON object."""
+    try:
+        value = decode(document)
+    except MalformedError:
+        return None
+    return value.get("v") if isinstance(value, dict) else None
 
 
 def check_receipt(receipt: Receipt, *, policy: Policy) -> tuple[Entry, VerifiedCheckpoint]:

@@ -97,12 +97,11 @@ class Recorder:
         while True:
             try:
                 receipt = self._archive.receipt(outcome.id, org_id=submission.target.org_id)
+                return Recorded(outcome.id, repeated=True, receipt=receipt)
             except NotSequencedError:
                 if time.monotonic() >= deadline:
                     break
-                time.sleep(_LOOK_S)
-            else:
-                return Recorded(outcome.id, repeated=True, receipt=receipt)
+            time.sleep(_LOOK_S)
         leaf = self._archive.state(outcome.id).leaf
         signer = self._acceptance_signer(submission.target.origin)
         return Pending(outcome.id, repeated=True, acceptance=signer.sign(leaf, accepted=outcome.accepted))
